@@ -1,0 +1,93 @@
+"""Commands, and the batch that carries them to one host in one round trip."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One process on the host. Its stdin is never shown: secrets go there, argv is public."""
+
+    argv: tuple[str, ...]
+    stdin: str = ""
+    accepts: tuple[int, ...] = (0,)  # exit codes that mean success
+    timeout: int = 60  # seconds; then TERM, and KILL 5 s later
+    step: str = ""
+
+    def shown(self) -> str:
+        """The command as an operator could type it."""
+        return shlex.join(self.argv)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A small file put in place whole: temporary name, fsync, rename."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    step: str = ""
+
+    def shown(self) -> str:
+        return f"upload {shlex.quote(self.path)} ({len(self.content)} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A large file of the controller's, streamed to `path` (a temporary name; the commands after it check and rename). `size` in bytes."""
+
+    source: str
+    path: str
+    size: int
+    step: str = ""
+
+    def shown(self) -> str:
+        return f"transfer {shlex.quote(self.source)} to {shlex.quote(self.path)} ({self.size} bytes)"
+
+
+Action = Command | Upload | Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Actions that run in order, up to the first that fails, under the host-side lock `key`; lanes run side by side.
+
+    A lane whose `after` names a lane that failed is skipped. `parent` lanes come first, so `after` may only name lanes without `after`.
+    """
+
+    key: str  # instance/<uuid>, or shared/<what> for what several instances use
+    actions: tuple[Action, ...]
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One round trip to one host: wait for `attach`, run `lanes`, then `reads`.
+
+    `job` names the work on the host, so that it can be found again after a lost connection; `epoch` fences: a host that has seen a higher one
+    for a lane's key refuses the lane. A batch without lanes changes nothing on the host and leaves no file there.
+    """
+
+    job: str
+    epoch: int
+    lanes: tuple[Lane, ...] = ()
+    reads: tuple[Command, ...] = ()
+    attach: tuple[str, ...] = ()  # jobs of earlier batches that may still run
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What became of one action. `lane` is its lane's key, "" for reads; `index` its place there.
+
+    `kind`: done (it ran: see `code`), fenced (a newer epoch was here), locked (another job held the lane's lock too long), skipped (a lane it
+    comes after failed). Output of actions is stdout and stderr in one, its last 2,000 bytes; of reads stdout (1 MiB at most) and stderr apart.
+    """
+
+    lane: str
+    index: int
+    kind: str = "done"
+    code: int = 0
+    output: bytes = b""
+    error: str = ""

@@ -1,0 +1,54 @@
+"""A compute host: how it is reached, what it offers, what it was seen to have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One inventory host, its variables resolved. Connection words are Ansible's, the others Nova's."""
+
+    name: str
+    address: str
+    port: int = 22
+    user: str | None = None
+    private_key_file: str | None = None
+    connection: str = "ssh"  # ssh | local
+    become: bool = False
+    ssh_options: Mapping[str, str] = field(default_factory=dict)  # -o options of ansible_ssh_common_args, by name
+    groups: tuple[str, ...] = ()
+    availability_zone: str = "nova"
+    aggregates: tuple[str, ...] = ()
+    instances_path: str = "/var/lib/nova/instances"
+    virt_type: str | None = None  # kvm | qemu; None: detected
+    physical_networks: Mapping[str, str] = field(default_factory=dict)
+    cpu_allocation_ratio: float = 4.0
+    ram_allocation_ratio: float = 1.0
+    disk_allocation_ratio: float = 1.0
+    reserved_memory_mb: int = 512
+    variables: Mapping[str, object] = field(default_factory=dict)  # all of them, for templates and `inventory list`
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All hosts by name, and groups as `group -> host names` (children resolved; `all` and `ungrouped` included)."""
+
+    hosts: Mapping[str, Host]
+    groups: Mapping[str, tuple[str, ...]]
+    children: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # group -> direct child groups
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a host was observed to have. Memory in MiB, disk in GiB."""
+
+    machine_id: str
+    boot_id: str
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    free_disk_gb: int
+    virt_type: str  # kvm | qemu

@@ -1,0 +1,83 @@
+"""An instance with everything about it fixed: ids, addresses, names and paths are decided before the first command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.model import desired
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A network interface of an instance and where it plugs in on its host."""
+
+    id: str
+    network: str
+    mac: str
+    tap: str
+    bridge: str
+    fixed_ips: tuple[str, ...] = ()
+    interface: str | None = None  # host interface that belongs into the bridge
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A file of the host's image cache that disks are overlays of; `kind` is image, ephemeral or swap. Size in bytes."""
+
+    kind: str
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk file of the instance: a qcow2 overlay on its base. Size in bytes."""
+
+    name: str  # disk | disk.local | disk.swap
+    device: str  # vda, vdb, ...
+    path: str
+    size: int
+    base: Base
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What the steps of the state machine work from."""
+
+    uuid: str
+    name: str
+    domain: str  # libvirt's name: instance-0000002a
+    host: str
+    directory: str  # <instances_path>/<uuid>
+    virt_type: str  # kvm | qemu
+    lineage: str  # the store that owns the instance
+    flavor: desired.Flavor
+    image: desired.Image
+    disks: tuple[Disk, ...]
+    ports: tuple[Port, ...] = ()
+    networks: Mapping[str, desired.Network] = field(default_factory=dict)  # those of its ports
+    public_key: str | None = None
+    keypair: str | None = None
+    availability_zone: str = "nova"
+    user_data: str | None = None
+    config_drive: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    launched: bool = False  # was ACTIVE once: its disks hold data, and are never made again
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An instance as the store knows it. Times are ISO 8601, UTC."""
+
+    instance: Instance
+    state: str  # of the machine (states/instance.py)
+    vm_state: str
+    task_state: str | None
+    power_state: int  # Nova's numbers: 0 NOSTATE, 1 RUNNING, 3 PAUSED, 4 SHUTDOWN, 6 CRASHED, 7 SUSPENDED
+    wanted: str  # active | stopped
+    fault: str | None
+    decision: str  # why this host
+    created_at: str
+    updated_at: str

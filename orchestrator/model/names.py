@@ -1,0 +1,42 @@
+"""The names of things, fixed before the first command: pure functions of ids (Nova's and Neutron's forms)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""What an operator may call a thing: an RFC 1123 label, safe in shells, XML, file names and DNS alike."""
+
+IMAGE_IDS = uuid.UUID("5d6cf1d4-6c0c-5c4c-9a10-7e1a1d5f8f52")
+
+
+def domain(number: int) -> str:
+    """libvirt domain name of instance `number` (nova `instance_name_template`)."""
+    return f"instance-{number:08x}"
+
+
+def tap(port_id: str) -> str:
+    """Tap device of a port (neutron `tap` + 11 characters of the port id): 14 characters, the kernel allows 15."""
+    return f"tap{port_id[:11]}"
+
+
+def bridge(network_id: str) -> str:
+    """Linux bridge of a network (neutron linuxbridge agent)."""
+    return f"brq{network_id[:11]}"
+
+
+def image_id(name: str, digest: str) -> str:
+    """Image id: the same name with other content is another image, so overlays keep the base they were made on."""
+    return str(uuid.uuid5(IMAGE_IDS, f"{name}\n{digest}"))
+
+
+def base(instances_path: str, image_identity: str) -> str:
+    """Path of an image in the host's cache: sha1 of the image *id* (nova imagecache.get_cache_fname)."""
+    return f"{instances_path}/_base/{hashlib.sha1(image_identity.encode(), usedforsecurity=False).hexdigest()}"
+
+
+def mac(random: bytes) -> str:
+    """MAC address from 3 random bytes under Nova's prefix fa:16:3e."""
+    return "fa:16:3e:" + ":".join(f"{byte:02x}" for byte in random[:3])
