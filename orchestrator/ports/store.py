@@ -1,0 +1,119 @@
+"""The store: what is known and what was begun, kept through crashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.model.host import Capacity
+from orchestrator.model.instance import Instance, Record
+from orchestrator.ports.writes import Resource, Undo, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a changing command. `epoch` grows with every run: the higher one owns. Times are ISO 8601, UTC."""
+
+    id: str
+    epoch: int
+    verb: str
+    holder: str  # who: user@machine pid N
+    started_at: str
+    finished_at: str | None = None
+    status: str = "running"  # running | ok | failed | interrupted | abandoned (its process died)
+    recap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A new instance, decided: everything fixed, and why this host."""
+
+    instance: Instance
+    wanted: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a placement decision sees, inside the transaction that will record it."""
+
+    records: tuple[Record, ...]
+    next_number: int  # of the next instance; numbers are never used twice
+    capacities: Mapping[str, Capacity]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A batch whose intent is recorded and whose end is not: it may have run, may be running, may never have been sent."""
+
+    job: str
+    host: str
+    uuids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of an instance's history: a move of its machine, or a step of a state."""
+
+    at: str
+    run: str
+    name: str  # of the instance
+    kind: str  # move | step
+    state: str  # for a move: source -> dest
+    step: str  # for a move: the trigger
+    host: str
+    result: str
+    command: str
+    detail: str
+    duration: int  # ms
+
+
+class Store(Protocol):
+    """All writes of a run go through `commit`; each call is one transaction, durable when it returns."""
+
+    @property
+    def lineage(self) -> str:
+        """The store's own id, made once: the ownership mark on hosts carries it."""
+
+    def begin(self, verb: str, names: Sequence[str], wait: float = 0) -> Run:
+        """Open a run that owns the instances called `names`, with a new epoch. Names held by a run whose process died are taken over.
+
+        Raises LockHeld (who, since when) when another living run owns one of them for longer than `wait` seconds.
+        """
+
+    def finish(self, run: Run, status: str, recap: str) -> None:
+        """Close the run and free what it owns."""
+
+    def commit(self, run: Run, writes: Sequence[Write]) -> None:
+        """Write all or nothing. Raises LostOwnership when a newer run owns a touched instance, Conflict when a Move's source is not the present state."""
+
+    def place(self, run: Run, decide: Callable[[Snapshot], Sequence[Placement]]) -> tuple[Record, ...]:
+        """Run `decide` and record its placements in state BUILDING, in one transaction, so that two runs never claim the same room, address or name.
+
+        Raises Conflict when a name, MAC address or fixed IP is already taken; whatever `decide` raises.
+        """
+
+    def records(self) -> tuple[Record, ...]:
+        """Every instance, by name."""
+
+    def undo(self, uuid: str) -> tuple[Undo, ...]:
+        """The kept undo of an instance, in the order its steps were begun."""
+
+    def open_jobs(self) -> tuple[OpenJob, ...]:
+        """Batches with an intent and no end."""
+
+    def capacities(self) -> Mapping[str, Capacity]:
+        """Hosts as last seen, by name."""
+
+    def resources(self, kind: str) -> tuple[Resource, ...]:
+        """Recorded nouns of a kind, by name."""
+
+    def events(self, name: str) -> tuple[Event, ...]:
+        """History of the instances called so, oldest first."""
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, newest first."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

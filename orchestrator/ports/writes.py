@@ -1,0 +1,101 @@
+"""What a run writes down, as values: the store commits a tuple of them in one transaction, or none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.commands.command import Action
+from orchestrator.model.host import Capacity
+from orchestrator.model.instance import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How to take back one step of one instance; kept from the step's first intent on."""
+
+    step: str
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A move of an instance's machine, compare-and-set on `source`. `clears`: the kept undo is no longer needed (a rest state is reached)."""
+
+    uuid: str
+    trigger: str
+    source: str
+    dest: str
+    vm_state: str
+    task_state: str | None
+    power_state: int
+    fault: str | None = None
+    launched: bool = False  # True: set from now on; False: left as it is
+    clears: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that ended, for `events`. Duration in ms; `result` is done, failed or undone; `command` the one that failed."""
+
+    uuid: str
+    state: str
+    step: str
+    host: str
+    result: str
+    command: str = ""
+    detail: str = ""
+    duration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A batch about to be sent. `undo` by instance uuid: steps already kept for the instance are not replaced."""
+
+    job: str
+    host: str
+    uuids: tuple[str, ...]
+    undo: Mapping[str, tuple[Undo, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """A batch whose end is known: it ran, was refused, or was found to be over."""
+
+    job: str
+    outcome: str  # done | failed | unsent | observed
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """The operator's wish for a recorded instance: active or stopped."""
+
+    uuid: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """An instance is gone: its name, addresses and claims are free again; its events stay."""
+
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A host as observed just now. A machine id other than the recorded one is refused before this is written."""
+
+    host: str
+    capacity: Capacity
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A recorded noun of the playbook (flavor, image, network, keypair), for `get` and `describe`; `body` is JSON."""
+
+    kind: str
+    name: str
+    body: str
+
+
+Write = Move | Step | Intent | Settle | Want | Remove | Seen | Resource
