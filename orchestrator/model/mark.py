@@ -1,0 +1,18 @@
+"""A place in a file: every value that an operator wrote knows its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """File, line and column, both from 1. Line 0: the file as a whole."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """The form editors jump to: `file:line:column`."""
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
