@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from orchestrator.commands.command import Action
 from orchestrator.model.host import Capacity
-from orchestrator.model.instance import Instance
 
 
 @dataclass(frozen=True, slots=True)

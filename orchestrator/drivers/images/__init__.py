@@ -1,0 +1,1 @@
+"""Image formats, and the blank files that ephemeral and swap disks are overlays of."""

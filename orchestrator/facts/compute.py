@@ -1,0 +1,53 @@
+"""The host itself: who it is, since when it runs, and how much there is of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.commands.command import Command, Record
+from orchestrator.model import errors
+
+# One fixed script; the path is its argument. The first existing parent stands for an instances_path that is not made yet.
+SCRIPT = (
+    "cat /etc/machine-id /proc/sys/kernel/random/boot_id; nproc; grep MemTotal: /proc/meminfo; "
+    'p=$1; while [ ! -d "$p" ]; do p=${p%/*}; done; df -P -B 1073741824 -- "${p:-/}" | tail -n 1'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The host's instances_path, whose file system is the one that counts."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Memory in MiB, disk in GiB."""
+
+    machine_id: str
+    boot_id: str
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    free_disk_gb: int
+
+
+def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
+    return tuple(Command(("sh", "-c", SCRIPT, "compute", key.path)) for key in keys)
+
+
+def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Compute]:
+    return {key: _compute(record) for key, record in zip(keys, records, strict=True)}
+
+
+def _compute(record: Record) -> Compute:
+    lines = record.output.decode("utf-8", "replace").splitlines()
+    try:
+        machine, boot, cpus, memory, disk = lines
+        columns = disk.split()
+        return Compute(machine, boot, int(cpus), int(memory.split()[1]) // 1024, int(columns[1]), int(columns[3]))
+    except (ValueError, IndexError) as error:
+        why = record.error.strip() or f"unexpected answer: {lines[:5]}"
+        raise errors.HostError("the host cannot be described", why=why, hint="see `orchestrator doctor`") from error

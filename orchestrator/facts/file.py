@@ -1,0 +1,27 @@
+"""Is there a file or a directory at a path? Symbolic links are not followed: none of ours is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.commands.command import Command, Record
+
+KINDS = {"regular file": "file", "regular empty file": "file", "directory": "directory"}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A path; the fact is `file`, `directory` or `other`."""
+
+    path: str
+
+
+def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
+    return (Command(("stat", "-c", "%F\t%n", "--", *(key.path for key in keys)), accepts=(0, 1)),)
+
+
+def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, str | None]:
+    lines = (line.split("\t", 1) for line in records[0].output.decode().splitlines())
+    found = {path: KINDS.get(form, "other") for form, path in lines}
+    return {key: found.get(key.path) for key in keys}

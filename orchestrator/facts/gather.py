@@ -1,0 +1,52 @@
+"""Facts of one host in one batch: keys in, as few commands as possible, answers out."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from types import ModuleType
+
+from orchestrator import facts as room
+from orchestrator.commands.command import Command, Record
+
+Key = Hashable
+Facts = Mapping[Key, object]
+"""What is true: key -> value, None when the thing is not there. A key that is missing was not looked at."""
+
+
+def _kinds() -> dict[type, ModuleType]:
+    names = sorted(module.name for module in pkgutil.iter_modules(room.__path__))
+    modules = (importlib.import_module(f"{room.__name__}.{name}") for name in names if name != "gather")
+    return {module.Key: module for module in modules}
+
+
+_KINDS = _kinds()
+
+
+def kind(key: Key) -> ModuleType:
+    """The module that knows the key."""
+    return _KINDS[type(key)]
+
+
+def _groups(keys: Iterable[Key]) -> list[tuple[ModuleType, list[Key]]]:
+    groups: dict[ModuleType, list[Key]] = {}
+    for key in dict.fromkeys(keys):
+        groups.setdefault(kind(key), []).append(key)
+    return sorted(groups.items(), key=lambda group: group[0].__name__)
+
+
+def commands(keys: Iterable[Key]) -> tuple[Command, ...]:
+    """Read-only commands that answer all keys, in a fixed order."""
+    return tuple(command for module, group in _groups(keys) for command in module.commands(group))
+
+
+def parse(keys: Iterable[Key], records: Sequence[Record]) -> dict[Key, object]:
+    """Facts from the records of `commands(keys)`. Raises HostError when a command failed in a way that leaves a fact unknown."""
+    found: dict[Key, object] = {}
+    rest = list(records)
+    for module, group in _groups(keys):
+        count = len(module.commands(group))
+        found.update(module.parse(group, rest[:count]))
+        rest = rest[count:]
+    return found

@@ -1,0 +1,50 @@
+"""A network device: its kind, its bridge, whether it is up, and whether it carries our mark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.commands.command import Command, Record
+
+MARK = "orchestrator"
+"""The alias of devices that we made: only those are ever removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A device name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`kind` is bridge, tun (taps are) or another of iproute2's, "" for a physical device; `master` the bridge it is a port of."""
+
+    kind: str
+    master: str | None
+    up: bool
+    ours: bool
+
+
+def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
+    return (Command(("ip", "-d", "-j", "link", "show")),)
+
+
+def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Link | None]:
+    found = {device["ifname"]: device for device in json.loads(records[0].output or "[]")}
+    return {key: _link(found[key.name]) if key.name in found else None for key in keys}
+
+
+def _link(device: dict[str, object]) -> Link:
+    info = device.get("linkinfo")
+    flags = device.get("flags")
+    master = device.get("master")
+    return Link(
+        kind=str(info.get("info_kind", "")) if isinstance(info, dict) else "",
+        master=str(master) if master else None,
+        up=isinstance(flags, list) and "UP" in flags,
+        ours=device.get("ifalias") == MARK,
+    )

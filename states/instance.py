@@ -1,0 +1,78 @@
+"""The life of an instance. Task states and vm states are Nova's (nova/compute/task_states.py, vm_states.py)."""
+
+from __future__ import annotations
+
+from orchestrator.states.table import DONE, FAIL, Edge, State, Table
+
+NETWORKING = ("networking.ensure_bridge",)
+BLOCK_DEVICE_MAPPING = (
+    "block_device_mapping.make_directory",
+    "block_device_mapping.fetch_image",
+    "block_device_mapping.make_ephemeral_base",
+    "block_device_mapping.make_swap_base",
+    "block_device_mapping.create_disks",
+    "block_device_mapping.write_config_drive",
+)
+SPAWNING = ("spawning.write_domain_xml", "spawning.define_domain", "spawning.start_domain")
+TEARDOWN = ("teardown.destroy_domain", "teardown.undefine_domain")
+
+STATES = (
+    State("BUILDING", "building", "scheduling", "BUILD", (), failure="ERROR"),
+    State("networking", "building", "networking", "BUILD", NETWORKING, failure="ERROR", undoes=True),
+    State(
+        "block_device_mapping",
+        "building",
+        "block_device_mapping",
+        "BUILD",
+        BLOCK_DEVICE_MAPPING,
+        failure="ERROR",
+        undoes=True,
+    ),
+    State("spawning", "building", "spawning", "BUILD", SPAWNING, failure="ERROR", undoes=True),
+    State("ACTIVE", "active", None, "ACTIVE"),
+    State("powering-off", None, "powering-off", "ACTIVE", ("teardown.shut_down_domain",), failure="ERROR"),
+    State("STOPPED", "stopped", None, "SHUTOFF"),
+    State("powering-on", None, "powering-on", "SHUTOFF", NETWORKING + BLOCK_DEVICE_MAPPING + SPAWNING, failure="ERROR"),
+    State("rebooting_hard", None, "rebooting_hard", "HARD_REBOOT", TEARDOWN, failure="ERROR"),
+    State(
+        "reboot_pending_hard",
+        None,
+        "reboot_pending_hard",
+        "HARD_REBOOT",
+        NETWORKING + BLOCK_DEVICE_MAPPING,
+        failure="ERROR",
+    ),
+    State("reboot_started_hard", None, "reboot_started_hard", "HARD_REBOOT", SPAWNING, failure="ERROR"),
+    State("ERROR", "error", None, "ERROR"),
+    State("deleting", None, "deleting", "ACTIVE", (*TEARDOWN, "teardown.remove_directory"), failure="ERROR"),
+    State("DELETED", "deleted", None, "DELETED", removes=True),
+)
+
+BUSY = tuple(state.name for state in STATES if state.busy)
+REST = ("ACTIVE", "STOPPED", "ERROR")
+
+EDGES = (
+    Edge("build", ("BUILDING", "ERROR"), "networking"),
+    Edge(DONE, ("networking",), "block_device_mapping"),
+    Edge(DONE, ("block_device_mapping",), "spawning"),
+    Edge(DONE, ("spawning", "powering-on", "reboot_started_hard"), "ACTIVE"),
+    Edge("stop", ("ACTIVE", "ERROR"), "powering-off"),
+    Edge(DONE, ("powering-off",), "STOPPED"),
+    Edge("start", ("STOPPED",), "powering-on"),
+    # Nova refuses a hard reboot of an instance whose reboot got stuck; it is how one gets unstuck here.
+    Edge(
+        "hard_reboot",
+        (*REST, "powering-off", "powering-on", "rebooting_hard", "reboot_pending_hard", "reboot_started_hard"),
+        "rebooting_hard",
+    ),
+    Edge(DONE, ("rebooting_hard",), "reboot_pending_hard"),
+    Edge(DONE, ("reboot_pending_hard",), "reboot_started_hard"),
+    Edge("delete", (*REST, *BUSY), "deleting"),
+    Edge(DONE, ("deleting",), "DELETED"),
+    # What the hypervisor says of power counts (nova `_sync_power_states`).
+    Edge("found_stopped", ("ACTIVE",), "STOPPED"),
+    Edge("found_running", ("STOPPED",), "ACTIVE"),
+    Edge(FAIL, BUSY, "ERROR"),
+)
+
+TABLE = Table("instance", "BUILDING", STATES, EDGES)

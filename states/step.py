@@ -1,0 +1,49 @@
+"""What a step is: four pure functions over an instance and facts, and how it is found by its name in a table."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from orchestrator.commands.command import Action
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model.instance import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """What a step would do now, and why; no actions: nothing to do, and `why` says why not."""
+
+    why: str
+    actions: tuple[Action, ...] = ()
+
+
+class Step(Protocol):
+    """A module under steps/. Each function is pure: same instance and facts, same answer."""
+
+    PATIENCE: float
+    """Seconds within which what it `expects` becomes true after its actions ended."""
+
+    def needs(self, instance: Instance) -> tuple[Key, ...]:
+        """The facts to read."""
+
+    def plan(self, instance: Instance, facts: Facts) -> Todo:
+        """What to do. Raises HostError when it cannot or must not be done on this host."""
+
+    def undo(self, instance: Instance, facts: Facts) -> tuple[Action, ...]:
+        """Takes back exactly what `plan` with the same facts does; tolerates `already gone`. Of what instances share, nothing is undone."""
+
+    def expects(self, instance: Instance, facts: Facts) -> Mapping[Key, object]:
+        """Facts that are true afterwards."""
+
+    def shares(self, instance: Instance) -> str | None:
+        """The name of what this step makes for several instances of the host at once; None when it is the instance's own."""
+
+
+@functools.cache
+def find(name: str) -> Step:
+    """The step called `<group>.<verb_noun>`. Raises ImportError."""
+    return cast(Step, importlib.import_module(f"orchestrator.states.steps.{name}"))

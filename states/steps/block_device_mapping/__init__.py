@@ -1,0 +1,1 @@
+"""The disk files of an instance."""

@@ -1,0 +1,1 @@
+"""Plugging into the host's network."""

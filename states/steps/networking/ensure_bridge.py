@@ -1,0 +1,83 @@
+"""The Linux bridges that the instance's ports plug into, and the physical interface in each (nova vif `bridge`, neutron linuxbridge agent)."""
+
+from __future__ import annotations
+
+from orchestrator.commands.command import Action, Command
+from orchestrator.facts import link
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model import errors
+from orchestrator.model.instance import Instance, Port
+from orchestrator.states.step import Todo
+
+PATIENCE = 0.0
+
+
+def needs(instance: Instance) -> tuple[Key, ...]:
+    names = {name for port in instance.ports for name in (port.bridge, port.interface) if name}
+    return tuple(link.Key(name) for name in sorted(names))
+
+
+def plan(instance: Instance, facts: Facts) -> Todo:
+    actions = tuple(action for port in _bridges(instance) for action in _ensure(port, facts))
+    return Todo("bridge missing, down, or without its interface" if actions else "bridges are there and up", actions)
+
+
+def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
+    return ()
+
+
+def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
+    found: dict[Key, object] = {}
+    for port in _bridges(instance):
+        before = facts[link.Key(port.bridge)]
+        ours = before.ours if isinstance(before, link.Link) else True
+        found[link.Key(port.bridge)] = link.Link("bridge", None, True, ours)
+        uplink = facts[link.Key(port.interface)] if port.interface else None
+        if port.interface and isinstance(uplink, link.Link):
+            found[link.Key(port.interface)] = link.Link(uplink.kind, port.bridge, True, uplink.ours)
+    return found
+
+
+def shares(instance: Instance) -> str | None:
+    return f"bridges {' '.join(port.bridge for port in _bridges(instance))}" if instance.ports else None
+
+
+def _bridges(instance: Instance) -> tuple[Port, ...]:
+    """One port for each bridge."""
+    return tuple({port.bridge: port for port in sorted(instance.ports, key=lambda port: port.bridge)}.values())
+
+
+def _ensure(port: Port, facts: Facts) -> list[Action]:
+    actions: list[Action] = []
+    bridge = facts[link.Key(port.bridge)]
+    if bridge is None:
+        actions.append(Command(("ip", "link", "add", "name", port.bridge, "type", "bridge")))
+        actions.append(Command(("ip", "link", "set", "dev", port.bridge, "alias", link.MARK)))
+    elif isinstance(bridge, link.Link) and bridge.kind != "bridge":
+        raise errors.HostError(
+            f"{port.bridge} is not a bridge",
+            why=f"it is a {bridge.kind or 'physical'} device",
+            hint="mend physical_networks in the inventory",
+        )
+    if not (isinstance(bridge, link.Link) and bridge.up):
+        actions.append(Command(("ip", "link", "set", "dev", port.bridge, "up")))
+    return actions + (_uplink(port, facts) if port.interface else [])
+
+
+def _uplink(port: Port, facts: Facts) -> list[Action]:
+    assert port.interface  # only called with one
+    uplink = facts[link.Key(port.interface)]
+    if not isinstance(uplink, link.Link):
+        raise errors.HostError(f"interface {port.interface} is missing", hint="mend physical_networks in the inventory")
+    if uplink.master not in (None, port.bridge):
+        raise errors.HostError(
+            f"interface {port.interface} is in use",
+            why=f"it is a port of {uplink.master}",
+            hint=f"name {uplink.master} in physical_networks",
+        )
+    actions: list[Action] = []
+    if uplink.master is None:
+        actions.append(Command(("ip", "link", "set", "dev", port.interface, "master", port.bridge)))
+    if not uplink.up:
+        actions.append(Command(("ip", "link", "set", "dev", port.interface, "up")))
+    return actions

@@ -1,0 +1,63 @@
+"""The persistent libvirt domain, carrying our ownership mark (nova `Guest.create`; virsh define)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from orchestrator.commands.command import Action, Command
+from orchestrator.facts import domain as domains
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model import errors
+from orchestrator.model.instance import Instance
+from orchestrator.rendering import domain
+from orchestrator.states.step import Todo
+from orchestrator.states.steps.spawning import write_domain_xml
+
+PATIENCE = 0.0
+
+
+def needs(instance: Instance) -> tuple[Key, ...]:
+    return (domains.Key(instance.domain),)
+
+
+def plan(instance: Instance, facts: Facts) -> Todo:
+    found = facts[domains.Key(instance.domain)]
+    if found == _defined(instance, found):
+        return Todo("domain is defined as rendered")
+    if isinstance(found, domains.Domain) and found.uuid != instance.uuid:
+        raise errors.HostError(
+            f"domain {instance.domain} belongs to another",
+            why=f"its uuid is {found.uuid}, the instance's {instance.uuid}",
+            hint="another store manages this host, or its domains were forgotten: nothing was changed",
+        )
+    define = Command(
+        ("virsh", "-q", "-c", domains.URI, "define", "--validate", "--file", write_domain_xml.path(instance))
+    )
+    return Todo("domain is not defined" if found is None else "domain is defined otherwise", (define,))
+
+
+def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
+    if facts[domains.Key(instance.domain)] is not None:
+        return ()
+    # 1: already gone
+    return (
+        Command(
+            ("virsh", "-q", "-c", domains.URI, "undefine", "--domain", instance.domain, "--keep-nvram"), accepts=(0, 1)
+        ),
+    )
+
+
+def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
+    return {domains.Key(instance.domain): _defined(instance, facts[domains.Key(instance.domain)])}
+
+
+def shares(instance: Instance) -> str | None:
+    return None
+
+
+def _defined(instance: Instance, found: object) -> domains.Domain:
+    """The domain as it is to be, in whatever power state it was found."""
+    before = found if isinstance(found, domains.Domain) else domains.Domain(instance.uuid, "shut off")
+    return dataclasses.replace(
+        before, uuid=instance.uuid, persistent=True, lineage=instance.lineage, digest=domain.digest(instance)
+    )

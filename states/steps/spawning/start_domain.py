@@ -1,0 +1,48 @@
+"""The domain running, each tap a port of its bridge (nova `Guest.launch`, `_wait_for_running`)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from orchestrator.commands.command import Action, Command
+from orchestrator.facts import domain as domains
+from orchestrator.facts import link
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model.instance import Instance
+from orchestrator.states.step import Todo
+
+PATIENCE = 30.0
+
+
+def needs(instance: Instance) -> tuple[Key, ...]:
+    return (domains.Key(instance.domain), *(link.Key(port.tap) for port in instance.ports))
+
+
+def plan(instance: Instance, facts: Facts) -> Todo:
+    found = facts[domains.Key(instance.domain)]
+    state = found.state if isinstance(found, domains.Domain) else "not defined"
+    if state == "running":
+        return Todo("domain is running")
+    verb = "resume" if state == "paused" else "start"
+    return Todo(
+        f"domain is {state}",
+        (Command(("virsh", "-q", "-c", domains.URI, verb, "--domain", instance.domain), timeout=120),),
+    )
+
+
+def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
+    if not plan(instance, facts).actions:
+        return ()
+    # 1: not running any more
+    return (Command(("virsh", "-q", "-c", domains.URI, "destroy", "--domain", instance.domain), accepts=(0, 1)),)
+
+
+def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
+    found = facts[domains.Key(instance.domain)]
+    before = found if isinstance(found, domains.Domain) else domains.Domain(instance.uuid, "running")
+    taps = {link.Key(port.tap): link.Link("tun", port.bridge, True, False) for port in instance.ports}
+    return {domains.Key(instance.domain): dataclasses.replace(before, state="running"), **taps}
+
+
+def shares(instance: Instance) -> str | None:
+    return None

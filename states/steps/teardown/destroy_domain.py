@@ -1,0 +1,36 @@
+"""The QEMU process ended; nothing on disk is touched (nova `_destroy`)."""
+
+from __future__ import annotations
+
+from orchestrator.commands.command import Action, Command
+from orchestrator.facts import domain as domains
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model.instance import Instance
+from orchestrator.states.step import Todo
+from orchestrator.states.steps.teardown import power
+
+PATIENCE = 10.0
+
+
+def needs(instance: Instance) -> tuple[Key, ...]:
+    return power.needs(instance)
+
+
+def plan(instance: Instance, facts: Facts) -> Todo:
+    if power.is_off(instance, facts):
+        return Todo("domain does not run")
+    # 1: it went off by itself meanwhile
+    destroy = Command(("virsh", "-q", "-c", domains.URI, "destroy", "--domain", instance.domain), accepts=(0, 1))
+    return Todo("domain runs", (destroy,))
+
+
+def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
+    return ()
+
+
+def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
+    return power.off(instance, facts)
+
+
+def shares(instance: Instance) -> str | None:
+    return None

@@ -1,0 +1,43 @@
+"""What both ways of switching off look at and lead to."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from orchestrator.facts import domain as domains
+from orchestrator.facts import link
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model import errors
+from orchestrator.model.instance import Instance
+
+OFF = ("shut off", "crashed")
+
+
+def needs(instance: Instance) -> tuple[Key, ...]:
+    return (domains.Key(instance.domain), *(link.Key(port.tap) for port in instance.ports))
+
+
+def is_off(instance: Instance, facts: Facts) -> bool:
+    """No process runs. Raises HostError when the name belongs to a domain that is not this instance's: it is never touched."""
+    found = facts[domains.Key(instance.domain)]
+    if isinstance(found, domains.Domain) and found.uuid != instance.uuid:
+        raise errors.HostError(
+            f"domain {instance.domain} belongs to another",
+            why=f"its uuid is {found.uuid}, the instance's {instance.uuid}",
+            hint="nothing was changed",
+        )
+    return not isinstance(found, domains.Domain) or found.state in OFF
+
+
+def off(instance: Instance, facts: Facts) -> dict[Key, object]:
+    """Facts once it is off: taps are gone with the process, and so is a domain that was not persistent."""
+    found = facts[domains.Key(instance.domain)]
+    taps: dict[Key, object] = {link.Key(port.tap): None for port in instance.ports}
+    if not isinstance(found, domains.Domain):
+        return {domains.Key(instance.domain): None}
+    if found.state in OFF:
+        return {domains.Key(instance.domain): found}
+    return {
+        domains.Key(instance.domain): dataclasses.replace(found, state="shut off") if found.persistent else None,
+        **taps,
+    }

@@ -1,0 +1,39 @@
+"""The domain's definition gone; NVRAM is kept, disks are not libvirt's to remove (nova `_undefine_domain`)."""
+
+from __future__ import annotations
+
+from orchestrator.commands.command import Action, Command
+from orchestrator.facts import domain as domains
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model.instance import Instance
+from orchestrator.states.step import Todo
+from orchestrator.states.steps.teardown import power
+
+PATIENCE = 0.0
+
+
+def needs(instance: Instance) -> tuple[Key, ...]:
+    return (domains.Key(instance.domain),)
+
+
+def plan(instance: Instance, facts: Facts) -> Todo:
+    power.is_off(instance, facts)
+    if facts[domains.Key(instance.domain)] is None:
+        return Todo("domain is not defined")
+    # 1: already gone
+    undefine = Command(
+        ("virsh", "-q", "-c", domains.URI, "undefine", "--domain", instance.domain, "--keep-nvram"), accepts=(0, 1)
+    )
+    return Todo("domain is defined", (undefine,))
+
+
+def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
+    return ()
+
+
+def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
+    return {domains.Key(instance.domain): None}
+
+
+def shares(instance: Instance) -> str | None:
+    return None
