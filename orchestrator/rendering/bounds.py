@@ -1,4 +1,4 @@
-"""Operators and filters of playbook expressions, each bounded: no expression may eat the controller's memory or time."""
+"""Operators and filters of playbook expressions, each bounded: none may eat the controller's memory or time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
-from jinja2 import Undefined, defaults
+from jinja2 import Undefined
+from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.tests import TESTS as JINJA_TESTS
 
 MAX_TEXT = 65_536  # characters of one value
 MAX_WEIGHT = 262_144  # characters and items of one value, counted as if nothing in it were shared
@@ -21,7 +23,7 @@ FALSE = frozenset({"false", "no", "off", "0", "n", "f"})
 
 
 def _weigh(value: object, left: int) -> int:
-    """What is left of the allowance after `value`; ValueError as soon as nothing is, so that shared parts never blow up."""
+    """What `value` leaves of the allowance; ValueError as soon as nothing is left, so shared parts never blow up."""
     left -= 1
     if isinstance(value, str):
         left -= len(value)
@@ -46,9 +48,10 @@ def text(value: object) -> str:
 
 
 def plain(value: object) -> object:
-    """`value` if it is made of texts, numbers, booleans, nulls, lists and mappings only; ValueError for anything else or too large."""
+    """`value` if made of texts, numbers, booleans, nulls, lists and mappings only; ValueError if not, or too large."""
     if isinstance(value, Undefined):
-        str(value)  # raises UndefinedError, which names it
+        str(value)  # a strict one raises UndefinedError, which names it
+        raise ValueError("the condition is false and there is no else")
     if isinstance(value, str):
         return text(value)
     if isinstance(value, bool | float) or value is None:
@@ -83,22 +86,20 @@ def _times(left: object, right: object) -> object:
             _sized(allowance * count, MAX_TEXT)
     if isinstance(left, int) and isinstance(right, int):
         _sized(left.bit_length() + right.bit_length(), MAX_BITS)
-    return operator.mul(left, right)  # type: ignore[arg-type]
+    return operator.mul(left, right)
 
 
 def _power(left: object, right: object) -> object:
     if isinstance(left, int) and isinstance(right, int):
         _sized(left.bit_length() * abs(right), MAX_BITS)
-    return operator.pow(left, right)  # type: ignore[arg-type]
+    return operator.pow(left, right)
 
 
 def _modulo(left: object, right: object) -> object:
     return (
         form(left, *right)
         if isinstance(left, str) and isinstance(right, tuple)
-        else (
-            form(left, right) if isinstance(left, str) else operator.mod(left, right)  # type: ignore[operator]
-        )
+        else (form(left, right) if isinstance(left, str) else operator.mod(left, right))
     )
 
 
@@ -195,8 +196,8 @@ UNCHANGED = (
     "trim",
 )
 FILTERS: Mapping[str, Callable[..., object]] = {
-    **{name: defaults.DEFAULT_FILTERS[name] for name in UNCHANGED},
-    **{name: _listed(defaults.DEFAULT_FILTERS[name]) for name in ("list", "unique", "reverse", "sort")},
+    **{name: JINJA_FILTERS[name] for name in UNCHANGED},
+    **{name: _listed(JINJA_FILTERS[name]) for name in ("list", "unique", "reverse", "sort")},
     "bool": truth,
     "dict2items": _pairs,
     "format": form,
@@ -207,7 +208,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "string": text,
 }
 TESTS: Mapping[str, Callable[..., object]] = {
-    name: defaults.DEFAULT_TESTS[name]
+    name: cast(Callable[..., object], JINJA_TESTS[name])
     for name in (
         *("defined", "undefined", "none", "boolean", "true", "false", "integer", "float", "number", "string"),
         *("mapping", "iterable", "sequence", "odd", "even", "divisibleby", "in"),

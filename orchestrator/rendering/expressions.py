@@ -1,7 +1,8 @@
 """Values of playbooks as Jinja2 expressions: sandboxed, strict, native, and too small a language to run away.
 
-Ansible's meaning: `"{{ count + 1 }}"` keeps its type, `"web-{{ item }}"` is text, an undefined name is an error. Statements, method calls and
-attributes of objects are left out: the sandbox alone bounds neither time nor memory (`{{ 'a' * 5e8 }}`).
+Ansible's meaning: `"{{ count + 1 }}"` keeps its type, `"web-{{ item }}"` is text, an undefined name is an error.
+Statements, method calls and attributes of objects are left out: the sandbox alone bounds neither time nor memory
+(`{{ 'a' * 5e8 }}`).
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ ENVIRONMENT = _environment()
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """A text made ready to run: its parts as one list, the names it reads, and whether it is one expression (then its type is kept)."""
+    """A text made ready to run; `native` when it is one expression, whose type is kept."""
 
     template: jinja2.Template
     names: frozenset[str]
@@ -109,18 +110,14 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> errors.SpecError:
     near = difflib.get_close_matches(name, known, n=1)
     return errors.SpecError(
         f"unknown {kind} '{name}'",
-        hint=f"did you mean '{near[0]}'?"
-        if near
-        else f"known are {', '.join(sorted(k for k in known if k.isalnum()))}",
+        hint=f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(k for k in known if k.isalnum()))}",
     )
 
 
 def _check(tree: nodes.Template) -> None:
     found = list(tree.find_all(nodes.Node))
     if len(found) > MAX_NODES:
-        raise errors.SpecError(
-            "expression too long", why=f"more than {MAX_NODES} parts", hint="split it into variables"
-        )
+        raise errors.SpecError("expression too long", why=f"more than {MAX_NODES} parts", hint="split it into variables")
     for node in found:
         if not isinstance(node, GRAMMAR):
             raise errors.SpecError(
@@ -128,9 +125,7 @@ def _check(tree: nodes.Template) -> None:
                 hint="write {{ a if condition else b }}, or use loop and when",
             )
         if isinstance(node, nodes.Call) and not (isinstance(node.node, nodes.Name) and node.node.name == "range"):
-            raise errors.SpecError(
-                "only range() can be called", hint="use filters: {{ name | upper }}, {{ text | replace('a', 'b') }}"
-            )
+            raise errors.SpecError("only range() can be called", hint="use filters: {{ name | upper }}, {{ text | replace('a', 'b') }}")
         if isinstance(node, nodes.Filter) and node.name not in bounds.FILTERS:
             raise _unknown("filter", node.name, bounds.FILTERS)
         if isinstance(node, nodes.Test) and node.name not in bounds.TESTS:
@@ -164,11 +159,7 @@ def _run(program: _Program, variables: Mapping[str, object]) -> object:
     for _ in program.template.root_render_func(context):
         pass
     parts = context.vars["result"]
-    return (
-        bounds.plain(parts[0])
-        if program.native
-        else bounds.text("".join(bounds.text(bounds.plain(part)) for part in parts))
-    )
+    return bounds.plain(parts[0]) if program.native else bounds.text("".join(bounds.text(bounds.plain(part)) for part in parts))
 
 
 def is_expression(text: str) -> bool:
@@ -177,9 +168,10 @@ def is_expression(text: str) -> bool:
 
 
 def evaluate(text: str, variables: Mapping[str, object]) -> object:
-    """The value of `text`: native when it is one `{{ }}`, else text. Only the variables it names are asked of `variables`, in order of name.
+    """The value of `text`: native when it is one `{{ }}`, else text. Asks `variables` only for the names in it.
 
-    SpecError without a place (the caller knows it): syntax, undefined names, whatever cannot be worked out or grows beyond MAX_TEXT.
+    SpecError without a place (the caller knows it): syntax, undefined names, what cannot be worked out or grows too
+    large.
     """
     try:
         return _run(_compiled(text), variables)
@@ -187,13 +179,9 @@ def evaluate(text: str, variables: Mapping[str, object]) -> object:
         found = UNDEFINED.fullmatch(error.message or "")
         if found:
             raise UndefinedVariable(found.group(1), variables) from None
-        raise errors.SpecError(
-            "undefined value", why=str(error.message), hint="add | default(...) if it may be missing"
-        ) from None
+        raise errors.SpecError("undefined value", why=str(error.message), hint="add | default(...) if it may be missing") from None
     except jinja2.TemplateSyntaxError as error:
-        raise errors.SpecError(
-            "expression not understood", why=str(error.message), hint="write {{ name }}, {{ count + 1 }}"
-        ) from None
+        raise errors.SpecError("expression not understood", why=str(error.message), hint="write {{ name }}, {{ count + 1 }}") from None
     except RecursionError:
         raise errors.SpecError("expression nested too deep", hint="split it into variables") from None
     except (
@@ -212,7 +200,5 @@ def condition(text: str, variables: Mapping[str, object]) -> bool:
     """The truth of a `when`; as in Ansible it is an expression without `{{ }}`. SpecError unless it gives a boolean."""
     value = evaluate(text if is_expression(text) else f"{{{{ {text} }}}}", variables)
     if not isinstance(value, bool):
-        raise errors.SpecError(
-            f"a condition must be true or false, not {value!r:.60}", hint="compare it, or add | bool"
-        )
+        raise errors.SpecError(f"a condition must be true or false, not {value!r:.60}", hint="compare it, or add | bool")
     return value
