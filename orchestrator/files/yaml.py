@@ -97,6 +97,25 @@ def plain(node: Node) -> object:
     return {key.text: plain(value) for key, value in node.items}
 
 
+def wrap(value: object, mark: Mark, depth: int = 1) -> Node:
+    """The inverse of `plain`, for values that came from JSON or Python literals; all have the same place.
+
+    What no file of ours can say (bytes, sets, complex numbers) becomes text or a list. Raises SpecError when nested too deep.
+    """
+    if depth > DEPTH_LIMIT:
+        raise SpecError(f"nested deeper than {DEPTH_LIMIT} levels", str(mark))
+    if isinstance(value, dict):
+        items = ((_text(key, mark), wrap(item, mark, depth + 1)) for key, item in value.items())
+        return Mapping(tuple(items), mark)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return Sequence(tuple(wrap(item, mark, depth + 1) for item in value), mark)
+    if isinstance(value, int) and value.bit_length() > 128:
+        raise SpecError("a number beyond 128 bits", str(mark))
+    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return Scalar(value, "" if value is None else str(value), mark)
+    return _text(value, mark)
+
+
 def resolve(text: str) -> Value:
     """The value that an unquoted `text` stands for."""
     if text in CONSTANTS:
@@ -108,6 +127,11 @@ def resolve(text: str) -> Value:
     if FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
         return number
     return text
+
+
+def _text(value: object, mark: Mark) -> Scalar:
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return Scalar(text, text, mark)
 
 
 def _check_text(text: str, source: str) -> None:

@@ -1,0 +1,120 @@
+"""Typed reading of one variable: each function returns the value, or raises SpecError with the place where it was written."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from typing import NoReturn, TypeVar
+
+from orchestrator.files import yaml
+from orchestrator.model.errors import SpecError
+
+T = TypeVar("T")
+Read = Callable[[str, yaml.Node], T]
+TRUE, FALSE = ("true", "yes", "on", "1", "y", "t"), ("false", "no", "off", "0", "n", "f")  # Ansible's
+PATH = re.compile(r"(/[A-Za-z0-9._@+-]+)+")
+WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
+DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # dev_valid_name of the kernel, and safe in a command line
+
+
+def refuse(name: str, node: yaml.Node, expected: str, hint: str = "") -> NoReturn:
+    """Raise the error for a variable that is not what was expected."""
+    shown = repr(node.text) if isinstance(node, yaml.Scalar) else "a list" if isinstance(node, yaml.Sequence) else "a mapping"
+    raise SpecError(f"variable '{name}' is {shown}", str(node.mark), f"expected {expected}", hint)
+
+
+def text(name: str, node: yaml.Node) -> str:
+    """The written text: not empty, one line, no Jinja."""
+    if not isinstance(node, yaml.Scalar) or isinstance(node.value, bool) or node.value is None:
+        refuse(name, node, "text")
+    if "{{" in node.text or "{%" in node.text:
+        refuse(name, node, "a plain value", "expressions are not evaluated in inventories; write the value itself")
+    if not node.text.strip() or yaml.CONTROL.search(node.text) or "\n" in node.text:
+        refuse(name, node, "text on one line")
+    return node.text
+
+
+def matching(pattern: re.Pattern[str], expected: str) -> Read[str]:
+    """Text that matches the whole pattern."""
+
+    def read(name: str, node: yaml.Node) -> str:
+        found = text(name, node)
+        return found if pattern.fullmatch(found) else refuse(name, node, expected)
+
+    return read
+
+
+def satisfying(test: Callable[[str], bool], expected: str) -> Read[str]:
+    """Text that the test accepts."""
+
+    def read(name: str, node: yaml.Node) -> str:
+        found = text(name, node)
+        return found if test(found) else refuse(name, node, expected)
+
+    return read
+
+
+def choice(choices: Mapping[str, T]) -> Read[T]:
+    """One of the words of `choices`, and what it stands for."""
+
+    def read(name: str, node: yaml.Node) -> T:
+        found = text(name, node)
+        return choices[found] if found in choices else refuse(name, node, f"one of {', '.join(choices)}")
+
+    return read
+
+
+def whole(low: int, high: int) -> Read[int]:
+    """A whole number from `low` to `high`."""
+
+    def read(name: str, node: yaml.Node) -> int:
+        found = text(name, node)
+        if not re.fullmatch(r"[0-9]{1,18}", found) or not low <= int(found) <= high:
+            refuse(name, node, f"a whole number from {low} to {high}")
+        return int(found)
+
+    return read
+
+
+def ratio(name: str, node: yaml.Node) -> float:
+    """A number above 0 and up to 1000."""
+    found = text(name, node)
+    if not yaml.FLOAT.fullmatch(found) or not 0 < float(found) <= 1000:
+        refuse(name, node, "a number above 0 and up to 1000", "such as 1.5")
+    return float(found)
+
+
+def truth(name: str, node: yaml.Node) -> bool:
+    """Yes or no, in any of Ansible's spellings."""
+    word = node.text.lower() if isinstance(node, yaml.Scalar) else ""
+    if word not in TRUE + FALSE:
+        refuse(name, node, "true or false")
+    return word in TRUE
+
+
+def words(name: str, node: yaml.Node) -> tuple[str, ...]:
+    """A list of names, or one text with commas between them."""
+    one = matching(WORD, "a name of letters, digits, '.', '-' and '_'")
+    if isinstance(node, yaml.Sequence):
+        return tuple(dict.fromkeys(one(name, item) for item in node.items))
+    parts = (yaml.Scalar(part.strip(), part.strip(), node.mark) for part in text(name, node).split(","))
+    return tuple(dict.fromkeys(one(name, part) for part in parts))
+
+
+def directory(name: str, node: yaml.Node) -> str:
+    """An absolute path in its normal form, of characters that need no quoting anywhere."""
+    found = text(name, node).rstrip("/")
+    if not PATH.fullmatch(found) or posixpath.normpath(found) != found:
+        hint = "such as /var/lib/nova/instances"
+        refuse(name, node, "an absolute path without '..', of letters, digits and . _ @ + -", hint)
+    return found
+
+
+def networks(name: str, node: yaml.Node) -> dict[str, str]:
+    """A mapping of physical networks to bridges or interfaces (names as the kernel takes them: at most 15 characters)."""
+    if not isinstance(node, yaml.Mapping):
+        refuse(name, node, "a mapping of network names to interfaces", "such as {physnet1: eth1}")
+    device = matching(DEVICE, "a bridge or interface: at most 15 letters, digits, '.', '-' and '_'")
+    network = matching(WORD, "a name of letters, digits, '.', '-' and '_'")
+    return {network(name, key): device(f"{name}.{key.text}", value) for key, value in node.items}
