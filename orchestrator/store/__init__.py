@@ -1,0 +1,23 @@
+"""What is known and what was begun, kept through crashes: the Store port over SQLAlchemy Core (SQLite today).
+
+Imports ports, commands and model; sqlalchemy and alembic live nowhere else. `schema.py` holds the tables, `sqlite.py`
+and `liveness.py` all that is SQLite's or this machine's, `migrations/` the steps from older schemas. A new table:
+schema.py, a migration, the file of its subject. Another database: a file beside `sqlite.py`, and its URL in
+`opening.py`. Never here: what a state means, what to do next, a host.
+"""
+
+from __future__ import annotations
+
+from orchestrator.ports import clock as clocks
+from orchestrator.ports import store as ports
+
+
+def open(url: str, clock: clocks.Clock, ids: clocks.Ids) -> ports.Store:  # noqa: A001 - read as store.open(), like os.open()
+    """The store at an SQLAlchemy URL (`sqlite:////path`); made when there is none, brought up to date when it is older.
+
+    `?timeout=SECONDS` in the URL bounds the wait for another writer (30 s). Raises UsageError for a URL that cannot be
+    a store's, OrchestratorError for a file that is none, is damaged, cannot be written, or was made by a newer program.
+    """
+    from orchestrator.store import opening  # late: sqlalchemy takes 0.2 s to import, and `--help` needs none of it
+
+    return opening.store(url, clock, ids)

@@ -1,0 +1,118 @@
+"""Instances as rows: placing them, moving them, reading them. All functions work inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from sqlalchemy import Connection, insert, select, update
+
+from orchestrator.model import errors
+from orchestrator.model.host import Capacity
+from orchestrator.model.instance import Instance, Record
+from orchestrator.ports.store import Placement, Snapshot
+from orchestrator.ports.writes import Move
+from orchestrator.store import codec, schema
+
+T = TypeVar("T")
+COLUMNS = tuple(schema.instances.c[name] for name in Record.__slots__ if name != "instance")
+
+
+def records(connection: Connection) -> tuple[Record, ...]:
+    """Every instance, by name. Raises OrchestratorError for one that this program cannot read."""
+    table = schema.instances
+    rows = connection.execute(select(table.c.name, table.c.body, *COLUMNS).order_by(table.c.name))
+    return tuple(Record(body(Instance, f"instance '{name}'", text), *columns) for name, text, *columns in rows)
+
+
+def capacities(connection: Connection) -> dict[str, Capacity]:
+    """Hosts as last seen, by name."""
+    rows = connection.execute(select(schema.hosts.c.name, schema.hosts.c.body).order_by(schema.hosts.c.name))
+    return {name: body(Capacity, f"host '{name}'", text) for name, text in rows}
+
+
+def body(kind: type[T], what: str, text: str) -> T:
+    """The value in a JSON column."""
+    try:
+        return codec.decode(kind, text)
+    except codec.CodecError as error:
+        hint = "if a newer orchestrator wrote it, use that one; nothing was changed"
+        raise errors.OrchestratorError(f"{what} cannot be read from the store", "", str(error), hint) from error
+
+
+def snapshot(connection: Connection) -> Snapshot:
+    """What placement decides on."""
+    number = connection.execute(select(schema.meta.c.next_number)).scalar_one()
+    return Snapshot(records(connection), number, capacities(connection))
+
+
+def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement], at: str) -> tuple[Record, ...]:
+    """Record new instances. Raises Conflict when another has the name, the MAC address or the fixed IP."""
+    taken: dict[str, str] = {}
+    for record in seen.records:
+        _claim(taken, record.instance)
+    for placement in placements:
+        _claim(taken, placement.instance)
+    made = tuple(_record(placement, at) for placement in placements)
+    for record in made:
+        _insert(connection, record)
+    connection.execute(update(schema.meta).values(next_number=seen.next_number + len(made)))
+    return made
+
+
+def move(connection: Connection, name: str, wish: Move, at: str) -> None:
+    """Compare-and-set on the present state. Raises Conflict when it is another one."""
+    table = schema.instances
+    values = {name: getattr(wish, name) for name in ("vm_state", "task_state", "power_state", "fault")}
+    values |= {"state": wish.dest, "updated_at": at}
+    if wish.launched:
+        text = connection.execute(select(table.c.body).where(table.c.uuid == wish.uuid)).scalar_one()
+        values["body"] = codec.encode(Instance, replace(body(Instance, f"instance '{name}'", text), launched=True))
+    expected = update(table).where(table.c.uuid == wish.uuid, table.c.state == wish.source)
+    if connection.execute(expected.values(values)).rowcount:
+        return
+    present = connection.execute(select(table.c.state).where(table.c.uuid == wish.uuid)).scalar()
+    raise errors.Conflict(
+        f"instance '{name}' is {present or 'removed'}, not {wish.source}",
+        why=f"'{wish.trigger}' goes from {wish.source} to {wish.dest}",
+        hint="something else changed it; run again to go on from its present state",
+    )
+
+
+def _claim(taken: dict[str, str], instance: Instance) -> None:
+    claims = [f"name '{instance.name}'", f"domain name '{instance.domain}'"]
+    for port in instance.ports:
+        claims.append(f"MAC address {port.mac.lower()}")
+        claims.extend(f"fixed IP {ip.lower()} of network '{port.network}'" for ip in port.fixed_ips)
+    for claim in claims:
+        if claim in taken:
+            why, hint = f"instance '{taken[claim]}' has it", "choose another, or destroy that instance"
+            raise errors.Conflict(f"{claim} is taken", f"instance '{instance.name}'", why, hint)
+        taken[claim] = instance.name
+
+
+def _record(placement: Placement, at: str) -> Record:
+    return Record(
+        placement.instance,
+        state="BUILDING",
+        vm_state="building",
+        task_state="scheduling",
+        power_state=0,
+        wanted=placement.wanted,
+        fault=None,
+        decision=placement.decision,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _insert(connection: Connection, record: Record) -> None:
+    instance = record.instance
+    row = {name: getattr(record, name) for name in Record.__slots__ if name != "instance"}
+    row |= {name: getattr(instance, name) for name in ("uuid", "name", "domain", "host")}
+    connection.execute(insert(schema.instances).values(body=codec.encode(Instance, instance), **row))
+    for port in instance.ports:
+        connection.execute(insert(schema.ports).values(id=port.id, uuid=instance.uuid, mac=port.mac.lower()))
+        for ip in port.fixed_ips:
+            connection.execute(insert(schema.addresses).values(network=port.network, ip=ip.lower(), port=port.id))

@@ -1,0 +1,174 @@
+"""The tables. Columns are what is searched, compared or unique; the rest of a noun is JSON in `body`, and its new fields
+need no migration.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+HEAD = "0001"  # the newest file in migrations/versions; ids grow, so that a newer store is known by its id
+
+
+class Prose(TypeDecorator[str]):
+    """Text of any origin, such as a command's output: what UTF-8 cannot say is kept as an escape."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """The text as it is stored."""
+        return None if value is None else str(value).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+metadata = MetaData(
+    naming_convention={  # constraints need names to be altered later
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+version = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("lineage", String, primary_key=True),
+    Column("next_number", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),  # of the newest run
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("epoch", Integer, nullable=False, unique=True),
+    Column("verb", String, nullable=False),
+    Column("holder", Prose, nullable=False),
+    Column("started_at", String, nullable=False),
+    Column("finished_at", String),
+    Column("status", String, nullable=False, index=True),
+    Column("recap", Prose, nullable=False),
+)
+
+ownership = Table(
+    "ownership",
+    metadata,
+    Column("name", String, primary_key=True),  # of an instance, recorded or not yet
+    Column("run", ForeignKey("runs.id"), nullable=False, index=True),
+    Column("epoch", Integer, nullable=False),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("uuid", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("domain", String, nullable=False, unique=True),
+    Column("host", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("vm_state", String, nullable=False),
+    Column("task_state", String),
+    Column("power_state", Integer, nullable=False),
+    Column("wanted", String, nullable=False),
+    Column("fault", Prose),
+    Column("decision", Prose, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("updated_at", String, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+ports = Table(
+    "ports",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("uuid", ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False, index=True),
+    Column("mac", String, nullable=False, unique=True),
+)
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("network", String, nullable=False),
+    Column("ip", String, nullable=False),
+    Column("port", ForeignKey("ports.id", ondelete="CASCADE"), nullable=False, index=True),
+    PrimaryKeyConstraint("network", "ip"),
+)
+
+undo = Table(
+    "undo",
+    metadata,
+    Column("id", Integer, primary_key=True),  # grows: the order in which steps were begun
+    Column("uuid", ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False),
+    Column("step", String, nullable=False),
+    Column("actions", Text, nullable=False),
+    UniqueConstraint("uuid", "step"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("run", ForeignKey("runs.id"), nullable=False),
+    Column("host", String, nullable=False),
+    Column("uuids", Text, nullable=False),
+    Column("begun_at", String, nullable=False),
+    Column("ended_at", String, index=True),
+    Column("outcome", String),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("run", ForeignKey("runs.id"), nullable=False),
+    Column("name", String, nullable=False),  # outlives the instance
+    Column("kind", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("step", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("result", String, nullable=False),
+    Column("command", Prose, nullable=False),
+    Column("detail", Prose, nullable=False),
+    Column("duration", Integer, nullable=False),
+    Index(None, "name", "id"),
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("seen_at", String, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+resources = Table(
+    "resources",
+    metadata,
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("body", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
+)
