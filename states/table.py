@@ -51,9 +51,7 @@ class Table:
 
     def leads(self, trigger: str, source: str) -> State | None:
         """Where `trigger` leads from `source`; None when it is not legal there."""
-        return next(
-            (self.state(edge.dest) for edge in self.edges if edge.trigger == trigger and source in edge.sources), None
-        )
+        return next((self.state(edge.dest) for edge in self.edges if edge.trigger == trigger and source in edge.sources), None)
 
 
 DONE = "done"

@@ -94,6 +94,9 @@ class Store(Protocol):
         Raises Conflict when a name, MAC address or fixed IP is already taken; whatever `decide` raises.
         """
 
+    def snapshot(self) -> Snapshot:
+        """What a placement decision would see now, for a plan."""
+
     def records(self) -> tuple[Record, ...]:
         """Every instance, by name."""
 

@@ -62,7 +62,5 @@ def _missing(instance: Instance, facts: Facts) -> tuple[Disk, ...]:
 def _create(disk: Disk) -> tuple[Action, ...]:
     part = f"{disk.path}.part"
     # Every file is named absolutely under instances_path and both formats are given: qemu-img has nothing to probe or to interpret.
-    create = Command(
-        ("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk.base.path, part, str(disk.size))
-    )
+    create = Command(("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk.base.path, part, str(disk.size)))
     return (create, Command(("sync", part)), Command(("mv", "-T", "--", part, disk.path)))

@@ -30,9 +30,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
             why=f"its uuid is {found.uuid}, the instance's {instance.uuid}",
             hint="another store manages this host, or its domains were forgotten: nothing was changed",
         )
-    define = Command(
-        ("virsh", "-q", "-c", domains.URI, "define", "--validate", "--file", write_domain_xml.path(instance))
-    )
+    define = Command(("virsh", "-q", "-c", domains.URI, "define", "--validate", "--file", write_domain_xml.path(instance)))
     return Todo("domain is not defined" if found is None else "domain is defined otherwise", (define,))
 
 
@@ -40,11 +38,7 @@ def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
     if facts[domains.Key(instance.domain)] is not None:
         return ()
     # 1: already gone
-    return (
-        Command(
-            ("virsh", "-q", "-c", domains.URI, "undefine", "--domain", instance.domain, "--keep-nvram"), accepts=(0, 1)
-        ),
-    )
+    return (Command(("virsh", "-q", "-c", domains.URI, "undefine", "--domain", instance.uuid, "--keep-nvram"), accepts=(0, 1)),)
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
@@ -58,6 +52,4 @@ def shares(instance: Instance) -> str | None:
 def _defined(instance: Instance, found: object) -> domains.Domain:
     """The domain as it is to be, in whatever power state it was found."""
     before = found if isinstance(found, domains.Domain) else domains.Domain(instance.uuid, "shut off")
-    return dataclasses.replace(
-        before, uuid=instance.uuid, persistent=True, lineage=instance.lineage, digest=domain.digest(instance)
-    )
+    return dataclasses.replace(before, uuid=instance.uuid, persistent=True, lineage=instance.lineage, digest=domain.digest(instance))

@@ -26,7 +26,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
     verb = "resume" if state == "paused" else "start"
     return Todo(
         f"domain is {state}",
-        (Command(("virsh", "-q", "-c", domains.URI, verb, "--domain", instance.domain), timeout=120),),
+        (Command(("virsh", "-q", "-c", domains.URI, verb, "--domain", instance.uuid), timeout=120),),
     )
 
 
@@ -34,7 +34,7 @@ def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
     if not plan(instance, facts).actions:
         return ()
     # 1: not running any more
-    return (Command(("virsh", "-q", "-c", domains.URI, "destroy", "--domain", instance.domain), accepts=(0, 1)),)
+    return (Command(("virsh", "-q", "-c", domains.URI, "destroy", "--domain", instance.uuid), accepts=(0, 1)),)
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:

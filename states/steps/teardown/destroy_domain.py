@@ -20,7 +20,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
     if power.is_off(instance, facts):
         return Todo("domain does not run")
     # 1: it went off by itself meanwhile
-    destroy = Command(("virsh", "-q", "-c", domains.URI, "destroy", "--domain", instance.domain), accepts=(0, 1))
+    destroy = Command(("virsh", "-q", "-c", domains.URI, "destroy", "--domain", instance.uuid), accepts=(0, 1))
     return Todo("domain runs", (destroy,))
 
 

@@ -29,7 +29,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
     if power.is_off(instance, facts):
         return Todo("domain does not run")
     wait = instance.image.properties.get("os_shutdown_timeout", WAIT)
-    command = Command(("sh", "-c", SCRIPT, "shut-down", instance.domain, wait, domains.URI), timeout=int(wait) + 60)
+    command = Command(("sh", "-c", SCRIPT, "shut-down", instance.uuid, wait, domains.URI), timeout=int(wait) + 60)
     return Todo("domain runs", (command,))
 
 

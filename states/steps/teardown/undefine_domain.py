@@ -21,9 +21,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
     if facts[domains.Key(instance.domain)] is None:
         return Todo("domain is not defined")
     # 1: already gone
-    undefine = Command(
-        ("virsh", "-q", "-c", domains.URI, "undefine", "--domain", instance.domain, "--keep-nvram"), accepts=(0, 1)
-    )
+    undefine = Command(("virsh", "-q", "-c", domains.URI, "undefine", "--domain", instance.uuid, "--keep-nvram"), accepts=(0, 1))
     return Todo("domain is defined", (undefine,))
 
 

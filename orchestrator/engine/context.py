@@ -1,0 +1,46 @@
+"""What the engine works with: the ports, the run, and somebody to tell."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator.ports.clock import Clock
+from orchestrator.ports.store import Run, Store
+from orchestrator.ports.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Something happened to an instance, for a live view. `step` is empty when a state was entered."""
+
+    name: str
+    host: str
+    state: str
+    step: str = ""
+    result: str = ""  # done | failed | undone
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One run's surroundings. `stopping` is set when the operator interrupts: nothing new is sent from then on."""
+
+    transport: Transport
+    store: Store
+    clock: Clock
+    run: Run
+    report: Callable[[Progress], None] = lambda progress: None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one instance in one go. `status`: changed, failed, unknown (something was sent, its end was not seen), unreachable, locked, pending (not begun)."""
+
+    name: str
+    host: str
+    state: str
+    status: str
+    steps: int = 0
+    fault: str = ""

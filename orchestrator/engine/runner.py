@@ -1,0 +1,212 @@
+"""The courses of one host, there and back: intent, one script, records as they stream, facts again, compare, rest, or undo.
+
+What was sent and not seen to end is unknown, not failed: it is left as it is, its job open, and the next run looks before it acts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from orchestrator.commands.command import Action, Batch, Command, Lane, Record
+from orchestrator.engine.context import Context, Outcome, Progress
+from orchestrator.engine.tracker import POWER, Tracker
+from orchestrator.facts import domain as domains
+from orchestrator.facts import gather
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model import errors
+from orchestrator.model.host import Host
+from orchestrator.planning import batches
+from orchestrator.planning.course import Course
+from orchestrator.ports.writes import Intent, Move, Remove, Settle, Step, Write
+
+POLL = 0.5  # seconds between looks at what is expected (nova `_wait_for_running`)
+
+
+def execute(context: Context, host: Host, courses: Sequence[Course], job: str) -> tuple[Outcome, ...]:
+    """Run the courses. `job` is the run's own name for this go. Raises LostOwnership when a newer run took over; nothing else of a host's making."""
+    lanes = {lane.key: lane for lane in batches.lanes([course for course in courses if not course.problem])}
+    trackers = [Tracker(course, lanes, context.clock.monotonic()) for course in courses]
+    _begin(context, host, trackers, job)
+    blocked = [tracker for tracker in trackers if tracker.fault]
+    going = [tracker for tracker in trackers if not tracker.fault]
+    try:
+        facts = (
+            _send(context, host, going, Batch(job, context.run.epoch, tuple(lane for lane in lanes.values() if lane.actions)))
+            if lanes
+            else {}
+        )
+        facts = _settle_down(context, host, going, facts, job)
+    except errors.HostError as error:
+        return _lost(context, job, going, error) + _fail(context, host, blocked, f"{job}-undo")
+    _check_fence(going)
+    arrived = [tracker for tracker in going if not tracker.fault]
+    writes = [write for tracker in arrived for write in _arrive(tracker, facts)]
+    context.store.commit(context.run, [*buffer, *writes, Settle(job, "done")])
+    done = tuple(_outcome(context, tracker, "changed") for tracker in arrived)
+    return done + _fail(context, host, [*blocked, *(tracker for tracker in going if tracker.fault)], f"{job}-undo")
+
+
+def _begin(context: Context, host: Host, trackers: Sequence[Tracker], job: str) -> None:
+    """The intent, the undo and the opening moves: durable before the wire."""
+    writes: list[Write] = []
+    for tracker in trackers:
+        writes += tracker.open()
+        tracker.fault = tracker.course.problem
+        writes += [] if tracker.fault else tracker.advance()
+    undo = {tracker.instance.uuid: tracker.undo() for tracker in trackers if not tracker.fault}
+    context.store.commit(context.run, [Intent(job, host.name, tuple(tracker.instance.uuid for tracker in trackers), undo), *writes])
+    for tracker in trackers:
+        context.report(Progress(tracker.instance.name, host.name, tracker.state))
+
+
+def _send(context: Context, host: Host, trackers: Sequence[Tracker], batch: Batch, buffer: list[Write]) -> Facts:
+    """Send the lanes, follow their records, and read the facts that the trackers expect, all in one round trip.
+
+    Steps that ended wait in `buffer` for the next move: a durable write costs as much as a quick command.
+    """
+    keys = _keys(trackers)
+    if not batch.lanes and not keys:
+        return {}
+    if context.stopping.is_set():
+        raise errors.Unreachable("not sent", host.name, "the run was interrupted")
+    batch = dataclasses.replace(batch, reads=gather.commands(keys))
+    reads = context.transport.run(host, batch, _follower(context, trackers, buffer))
+    return gather.parse(keys, reads)
+
+
+def _follower(context: Context, trackers: Sequence[Tracker], buffer: list[Write]) -> Callable[[Record], None]:
+    by_lane: dict[str, list[Tracker]] = {}
+    for tracker in trackers:
+        lane = tracker.lanes[batches.key(tracker.course)]
+        for name in (lane.key, *lane.after):
+            by_lane.setdefault(name, []).append(tracker)
+
+    def follow(record: Record) -> None:
+        for tracker in by_lane.get(record.lane, ()):
+            fresh = tracker.feed(record, context.clock.monotonic())
+            buffer.extend(fresh)
+            for write in fresh:
+                context.report(_progress(tracker, write))
+        if any(isinstance(write, Move) for write in buffer):
+            context.store.commit(context.run, buffer)
+            buffer.clear()
+
+    return follow
+
+
+def _progress(tracker: Tracker, write: Move | Step) -> Progress:
+    if isinstance(write, Move):
+        return Progress(tracker.instance.name, tracker.instance.host, write.dest)
+    return Progress(tracker.instance.name, tracker.instance.host, write.state, write.step, write.result)
+
+
+def _settle_down(context: Context, host: Host, trackers: Sequence[Tracker], facts: Facts, job: str) -> Facts:
+    """Look again until everything expected is true or patience ends; then the trackers that still miss something have a fault."""
+    waiting = [tracker for tracker in trackers if not tracker.fault]
+    deadline = context.clock.monotonic() + max((tracker.course.patience for tracker in waiting), default=0.0)
+    while missing := [tracker for tracker in waiting if _unmet(tracker, facts)]:
+        if context.clock.monotonic() >= deadline:
+            for tracker in missing:
+                tracker.fault = _not_as_expected(tracker, facts)
+            break
+        context.clock.sleep(POLL)
+        keys = _keys(missing)
+        reads = context.transport.run(host, Batch(f"{job}-look", context.run.epoch, reads=gather.commands(keys)), lambda record: None)
+        facts = {**facts, **gather.parse(keys, reads)}
+    return facts
+
+
+def _keys(trackers: Sequence[Tracker]) -> tuple[Key, ...]:
+    return tuple(dict.fromkeys(key for tracker in trackers for key in tracker.course.expects))
+
+
+def _unmet(tracker: Tracker, facts: Facts) -> list[Key]:
+    return [key for key, value in tracker.course.expects.items() if facts.get(key) != value]
+
+
+def _not_as_expected(tracker: Tracker, facts: Facts) -> errors.HostError:
+    key = _unmet(tracker, facts)[0]
+    return errors.HostError(
+        f"instance {tracker.instance.name!r}: not as expected after its steps",
+        f"{tracker.instance.host}: {key}",
+        f"expected {tracker.course.expects[key]}, found {facts.get(key)}",
+        f"see `orchestrator logs {tracker.instance.name}`",
+    )
+
+
+def _check_fence(trackers: Sequence[Tracker]) -> None:
+    for tracker in trackers:
+        if tracker.stopped == "fenced" and tracker.fault:
+            raise errors.LostOwnership(
+                f"instance {tracker.instance.name!r} belongs to a newer run",
+                tracker.instance.host,
+                tracker.fault.why,
+                "this run stops here",
+            )
+
+
+def _arrive(tracker: Tracker, facts: Facts) -> list[Write]:
+    found = facts.get(domains.Key(tracker.instance.domain))
+    power = POWER.get(found.state, 0) if isinstance(found, domains.Domain) else 0
+    moves: list[Write] = [*tracker.advance(), *tracker.arrive(power)]
+    return [*moves, Remove(tracker.instance.uuid)] if tracker.course.rest.removes else moves
+
+
+def _lost(context: Context, job: str, trackers: Sequence[Tracker], error: errors.HostError) -> tuple[Outcome, ...]:
+    """The host was lost. Unreachable: nothing was sent. Otherwise the job stays open: it may still run."""
+    unsent = isinstance(error, errors.Unreachable)
+    if unsent:
+        context.store.commit(context.run, [Settle(job, "unsent")])
+    return tuple(_outcome(context, tracker, "unreachable" if unsent else "unknown", str(error)) for tracker in trackers)
+
+
+def _fail(context: Context, host: Host, trackers: Sequence[Tracker], job: str) -> tuple[Outcome, ...]:
+    """Undo what the failed courses did, where their state says so, and go to ERROR with the reason."""
+    locked = [tracker for tracker in trackers if tracker.stopped == "locked"]
+    failed = [tracker for tracker in trackers if not tracker.stopped]
+    lanes = tuple(lane for tracker in failed if tracker.undoes for lane in _undo_lane(context, tracker))
+    leftovers: dict[str, str] = {}
+    if lanes:
+        context.store.commit(context.run, [Intent(job, host.name, tuple(tracker.instance.uuid for tracker in failed))])
+        try:
+            context.transport.run(host, Batch(job, context.run.epoch, lanes), _undo_follower(context, lanes, leftovers))
+        except errors.HostError as error:
+            return tuple(_outcome(context, tracker, "unknown", str(error)) for tracker in failed)
+    writes: list[Write] = [Settle(job, "done")] if lanes else []
+    for tracker in failed:
+        left = leftovers.get(batches.key(tracker.course), "")
+        text = str(tracker.fault) + (f"; could not be undone: {left}" if left else "")
+        writes.append(tracker.fail(text, undone=tracker.undoes and not left))
+    context.store.commit(context.run, writes)
+    return tuple(_outcome(context, tracker, "failed", str(tracker.fault)) for tracker in failed) + tuple(
+        _outcome(context, tracker, "locked", str(tracker.fault)) for tracker in locked
+    )
+
+
+def _undo_lane(context: Context, tracker: Tracker) -> tuple[Lane, ...]:
+    kept = context.store.undo(tracker.instance.uuid)
+    actions: list[Action] = []
+    for undo in reversed(kept):
+        actions += [dataclasses.replace(action, step=f"undo {undo.step}") for action in undo.actions]
+    return (Lane(batches.key(tracker.course), tuple(actions)),) if actions else ()
+
+
+def _undo_follower(context: Context, lanes: Sequence[Lane], leftovers: dict[str, str]) -> Callable[[Record], None]:
+    by_key = {lane.key: lane for lane in lanes}
+
+    def follow(record: Record) -> None:
+        if record.kind != "done":
+            leftovers[record.lane] = f"host refuses: {record.kind}"
+            return
+        action = by_key[record.lane].actions[record.index]
+        if record.code not in (action.accepts if isinstance(action, Command) else (0,)):
+            leftovers[record.lane] = f"{action.shown()}: {record.output.decode('utf-8', 'replace').strip()[-300:]}"
+
+    return follow
+
+
+def _outcome(context: Context, tracker: Tracker, status: str, fault: str = "") -> Outcome:
+    outcome = Outcome(tracker.instance.name, tracker.instance.host, tracker.state, status, tracker.steps, fault)
+    context.report(Progress(outcome.name, outcome.host, outcome.state, "", status))
+    return outcome

@@ -1,0 +1,107 @@
+"""A wish bound to a host: every id, name, address and path of the new instance, fixed before the first command.
+
+Ids come from the store's lineage and the instance's number, which is never used twice: a plan shows the very commands that apply runs.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+from orchestrator.facts import link
+from orchestrator.facts.gather import Facts
+from orchestrator.model import names
+from orchestrator.model.desired import Desired, Flavor, Image, InstanceRequest, Network
+from orchestrator.model.instance import Base, Disk, Instance, Port
+from orchestrator.planning import addresses
+from orchestrator.scheduling.host_state import HostState
+
+GIB, MIB = 1 << 30, 1 << 20
+EPHEMERAL = "40d1d2c"
+"""First 7 hex digits of md5 of the ext4 command: Nova's name for the file system of an ephemeral base."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a wish is bound to. `fixed_ips` in use by network; `facts` of the host tell its physical networks' devices."""
+
+    desired: Desired
+    lineage: str
+    number: int
+    place: HostState
+    facts: Facts
+    fixed_ips: Mapping[str, Set[str]]
+    macs: Set[str]
+
+
+def bind(request: InstanceRequest, to: Binding) -> Instance:
+    """The instance, everything about it fixed. Raises Conflict when an address is taken."""
+    host = to.place.host
+    own = str(uuid.uuid5(uuid.UUID(to.lineage), f"instance/{to.number}"))
+    directory = f"{host.instances_path}/{own}"
+    key = to.desired.keypairs[request.keypair] if request.keypair else None
+    return Instance(
+        uuid=own,
+        name=request.name,
+        domain=names.domain(to.number),
+        host=host.name,
+        directory=directory,
+        virt_type=to.place.capacity.virt_type,
+        lineage=to.lineage,
+        flavor=to.desired.flavors[request.flavor],
+        image=to.desired.images[request.image],
+        disks=_disks(directory, host.instances_path, to.desired.images[request.image], to.desired.flavors[request.flavor]),
+        ports=_ports(request, own, to),
+        networks={wish.network: to.desired.networks[wish.network] for wish in request.networks},
+        public_key=key.public_key if key else None,
+        keypair=request.keypair,
+        availability_zone=host.availability_zone,
+        user_data=request.user_data,
+        config_drive=request.config_drive,
+        metadata=request.metadata,
+        tags=request.tags,
+    )
+
+
+def _ports(request: InstanceRequest, instance: str, to: Binding) -> tuple[Port, ...]:
+    ports: list[Port] = []
+    for number, wish in enumerate(request.networks):
+        identity = str(uuid.uuid5(uuid.UUID(instance), f"port/{number}"))
+        network = to.desired.networks[wish.network]
+        bridge, interface = _plug(network, to)
+        own = {address for port in ports if port.network == wish.network for address in port.fixed_ips}
+        ports.append(
+            Port(
+                id=identity,
+                network=wish.network,
+                mac=addresses.mac(identity, wish, {*to.macs, *(port.mac for port in ports)}, request.where),
+                tap=names.tap(identity),
+                bridge=bridge,
+                fixed_ips=addresses.fixed_ips(network, wish, to.fixed_ips.get(wish.network, frozenset()) | own, request.where),
+                interface=interface,
+            )
+        )
+    return tuple(ports)
+
+
+def _plug(network: Network, to: Binding) -> tuple[str, str | None]:
+    """The bridge of a flat network on the host, and the interface that belongs into it: a bridge that is not there is made, an interface is put into one."""
+    device = to.place.host.physical_networks[network.physical_network]
+    found = to.facts[link.Key(device)]
+    if found is None or (isinstance(found, link.Link) and found.kind == "bridge"):
+        return device, None
+    return names.bridge(str(uuid.uuid5(uuid.UUID(to.lineage), f"network/{network.physical_network}"))), device
+
+
+def _disks(directory: str, instances_path: str, image: Image, flavor: Flavor) -> tuple[Disk, ...]:
+    """disk, disk.local, disk.swap, as far as the flavor asks for them. A root disk of 0 GiB is as large as its image (Nova)."""
+    root = Base("image", names.base(instances_path, names.image_id(image.name, image.digest)), image.virtual_size)
+    ephemeral = Base("ephemeral", f"{instances_path}/_base/ephemeral_{flavor.ephemeral}_{EPHEMERAL}", flavor.ephemeral * GIB)
+    swap = Base("swap", f"{instances_path}/_base/swap_{flavor.swap}", flavor.swap * MIB)
+    wanted = [("disk", flavor.disk * GIB or image.virtual_size, root)]
+    wanted += [("disk.local", ephemeral.size, ephemeral)] if flavor.ephemeral else []
+    wanted += [("disk.swap", swap.size, swap)] if flavor.swap else []
+    return tuple(
+        Disk(name, f"vd{letter}", f"{directory}/{name}", size, base) for letter, (name, size, base) in zip("abc", wanted, strict=False)
+    )

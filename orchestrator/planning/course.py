@@ -1,0 +1,118 @@
+"""An instance's way from the state it is in to the next rest state: every step with what it would do, each planned on the facts that the ones before it leave."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.commands.command import Action
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model import errors
+from orchestrator.model.instance import Instance, Record
+from orchestrator.states import step as steps
+from orchestrator.states.instance import TABLE
+from orchestrator.states.table import State
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One step in one state. `shares` names what its actions make for several instances at once."""
+
+    state: str
+    step: str
+    why: str
+    actions: tuple[Action, ...]
+    undo: tuple[Action, ...]
+    shares: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """`path` is the busy states in order, `rest` where they lead; `expects` what will be true there, within `patience` seconds.
+
+    With a `problem` the way is blocked before its first action: it says why.
+    """
+
+    record: Record
+    triggers: tuple[str, ...]
+    path: tuple[State, ...]
+    rest: State
+    legs: tuple[Leg, ...] = ()
+    expects: Mapping[Key, object] = dataclasses.field(default_factory=dict)
+    patience: float = 0.0
+    problem: errors.HostError | None = None
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        return tuple(action for leg in self.legs for action in leg.actions)
+
+
+def needs(instance: Instance) -> tuple[Key, ...]:
+    """Every fact that any step of the table would look at."""
+    return tuple(dict.fromkeys(key for state in TABLE.states for name in state.steps for key in steps.find(name).needs(instance)))
+
+
+def chart(record: Record, triggers: Sequence[str], facts: Facts) -> Course:
+    """The course that `triggers` open, or, without any, the rest of the one that the record's busy state is in.
+
+    Raises StateError when a trigger is not legal.
+    """
+    path, rest = _path(_after(record, triggers))
+    course = Course(record, tuple(triggers), path, rest)
+    predicted, changed, legs = dict(facts), dict[Key, object](), list[Leg]()
+    patience = 0.0
+    for state in path:
+        for name in state.steps:
+            step = steps.find(name)
+            try:
+                todo = step.plan(record.instance, predicted)
+            except errors.HostError as problem:
+                return dataclasses.replace(course, problem=problem)
+            tagged = tuple(dataclasses.replace(action, step=name) for action in todo.actions)
+            legs.append(
+                Leg(
+                    state.name,
+                    name,
+                    todo.why,
+                    tagged,
+                    step.undo(record.instance, predicted),
+                    step.shares(record.instance),
+                )
+            )
+            expected = step.expects(record.instance, predicted)
+            predicted.update(expected)
+            changed.update(expected)
+            patience = max(patience, step.PATIENCE)
+    return dataclasses.replace(course, legs=tuple(legs), expects=changed, patience=patience)
+
+
+def _after(record: Record, triggers: Sequence[str]) -> State:
+    state = TABLE.state(record.state)
+    for trigger in triggers:
+        state = TABLE.leads(trigger, state.name) or _illegal(record, trigger)
+    return state
+
+
+def _illegal(record: Record, trigger: str) -> State:
+    legal = sorted({edge.trigger for edge in TABLE.edges if record.state in edge.sources} - {"done", "fail"})
+    raise errors.StateError(
+        f"instance {record.instance.name!r} cannot {trigger}",
+        why=f"it is {record.state}",
+        hint=f"from there: {', '.join(legal)}",
+    )
+
+
+def _path(state: State) -> tuple[tuple[State, ...], State]:
+    path = []
+    while state.busy:
+        path.append(state)
+        state = TABLE.next(state.name)
+    return tuple(path), state
+
+
+def remains(instance: Instance, facts: Facts) -> tuple[Key, ...]:
+    """What of the instance's own, nothing shared, is on the host."""
+    own = (steps.find(name) for state in TABLE.states for name in state.steps)
+    keys = dict.fromkeys(key for step in own if step.shares(instance) is None for key in step.needs(instance))
+    return tuple(key for key in keys if facts.get(key) is not None)

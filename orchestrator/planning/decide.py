@@ -1,0 +1,87 @@
+"""What an instance's recorded and observed state ask for, given what is wanted of it (nova `_sync_power_states`, `_init_instance`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.facts import domain as domains
+from orchestrator.facts.gather import Facts
+from orchestrator.model import errors
+from orchestrator.model.instance import Record
+from orchestrator.states import step as steps
+from orchestrator.states.instance import BLOCK_DEVICE_MAPPING, NETWORKING, SPAWNING, TABLE
+
+NOTHING = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`verb` is what an operator would call it; no triggers and a busy state: the course goes on where it was left."""
+
+    verb: str
+    triggers: tuple[str, ...]
+    why: str
+
+
+def decide(record: Record, wanted: str, facts: Facts) -> Verdict:
+    """The next course towards `wanted` (active, stopped or absent); after it, ask again."""
+    state = TABLE.state(record.state)
+    if wanted == "absent":
+        return Verdict("destroy", () if state.name == "deleting" else ("delete",), "it is to be absent")
+    if state.name == "BUILDING":
+        return Verdict("create", ("build",), "no instance of this name yet")
+    if state.busy:
+        return Verdict("resume", (), f"an earlier run left it in {state.name}")
+    return {"ERROR": _error, "ACTIVE": _active, "STOPPED": _stopped}[state.name](record, wanted, facts)
+
+
+def _error(record: Record, wanted: str, facts: Facts) -> Verdict:
+    why = f"it is in ERROR: {record.fault}"
+    if not record.instance.launched:
+        return Verdict("create", ("build",), why)
+    return Verdict("hard-reboot", ("hard_reboot",), why) if wanted == "active" else Verdict("stop", ("stop",), why)
+
+
+def _active(record: Record, wanted: str, facts: Facts) -> Verdict:
+    power = _power(record, facts)
+    if wanted == "stopped":
+        return (
+            Verdict("stop", ("stop",), "it is to be stopped") if power else Verdict("stop", ("found_stopped",), "its domain is off already")
+        )
+    if power is None:
+        return Verdict("hard-reboot", ("hard_reboot",), "its domain is not defined")
+    if power == "":
+        return Verdict("start", ("found_stopped", "start"), "its domain is off")
+    return Verdict(NOTHING, (), f"domain is {power}")
+
+
+def _stopped(record: Record, wanted: str, facts: Facts) -> Verdict:
+    running = bool(_power(record, facts))
+    if wanted == "active":
+        return (
+            Verdict("start", ("found_running",), "its domain runs already")
+            if running
+            else Verdict("start", ("start",), "it is to be active")
+        )
+    return Verdict("stop", ("found_running", "stop"), "its domain runs") if running else Verdict(NOTHING, (), "domain is off")
+
+
+def _power(record: Record, facts: Facts) -> str | None:
+    """The domain's state when a process runs, "" when it is off, None when it is not defined."""
+    found = facts[domains.Key(record.instance.domain)]
+    if not isinstance(found, domains.Domain):
+        return None
+    return "" if found.state in ("shut off", "crashed") else found.state
+
+
+def drift(record: Record, facts: Facts) -> tuple[str, ...]:
+    """What differs on the host from what an ACTIVE instance rests on, though its domain runs: a line each."""
+    lines = []
+    for name in (*NETWORKING, *BLOCK_DEVICE_MAPPING, *SPAWNING):
+        try:
+            todo = steps.find(name).plan(record.instance, facts)
+        except errors.HostError as problem:
+            lines.append(str(problem))
+        else:
+            lines += [todo.why] if todo.actions else []
+    return tuple(lines)

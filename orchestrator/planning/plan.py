@@ -1,0 +1,45 @@
+"""A plan: what would be done to each instance, with reasons, as a value that can be shown, compared and refused when stale."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.planning import decide
+from orchestrator.planning.course import Course
+from orchestrator.ports.store import Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One instance's part. `verb` none: nothing to do, no course. `decision`: why this host, for a new one. `notes`: drift seen and left alone."""
+
+    name: str
+    host: str
+    verb: str
+    why: str
+    course: Course | None = None
+    decision: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`placements` are the new instances, not recorded yet; `unreachable` hosts by name, with the reason."""
+
+    changes: tuple[Change, ...]
+    placements: tuple[Placement, ...] = ()
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> tuple[Change, ...]:
+        """The changes that do something."""
+        return tuple(change for change in self.changes if change.verb != decide.NOTHING)
+
+    def fingerprint(self) -> str:
+        """sha256 over every verb, host and action: equal plans do equal things."""
+        digest = hashlib.sha256()
+        for change in self.pending:
+            digest.update(repr((change.name, change.host, change.verb, change.course and change.course.actions)).encode())
+        return digest.hexdigest()

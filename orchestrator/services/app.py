@@ -1,0 +1,31 @@
+"""What a use case needs from its surroundings; main.py fills it in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator.engine.context import Context, Progress
+from orchestrator.model.host import Inventory
+from orchestrator.ports.clock import Clock
+from orchestrator.ports.store import Run, Store
+from orchestrator.ports.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Ports and settings of one invocation. `forks`: hosts worked on at once."""
+
+    inventory: Inventory
+    transport: Transport
+    store: Store
+    clock: Clock
+    forks: int = 10
+    wait: float = 0.0  # seconds to wait for instances that another run holds
+    report: Callable[[Progress], None] = lambda progress: None
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def context(self, run: Run) -> Context:
+        """The engine's view."""
+        return Context(self.transport, self.store, self.clock, run, self.report, self.stopping)

@@ -1,0 +1,94 @@
+"""Desired state made so."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from functools import partial
+
+from orchestrator.engine.context import Outcome
+from orchestrator.facts.gather import Facts
+from orchestrator.model import errors
+from orchestrator.model.desired import Desired
+from orchestrator.model.instance import Record
+from orchestrator.planning import course, decide
+from orchestrator.planning.course import Course
+from orchestrator.planning.plan import Plan
+from orchestrator.ports.store import Placement, Run
+from orchestrator.ports.writes import Resource, Want, Write
+from orchestrator.services import plan as planning
+from orchestrator.services import running
+from orchestrator.services.app import App
+from orchestrator.services.carry_out import carry_out
+from orchestrator.services.report import Report
+
+TRIES = 3
+"""Another run may take the very place that was planned: then the plan is made again."""
+
+
+def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
+    """Make it so. With a `fingerprint`, only when the plan still is that one (else StalePlan). Raises LockHeld, and what `plan` raises."""
+    with running.run(app, "apply", tuple(desired.instances)) as run:
+        plan = _settle(app, run, desired, fingerprint)
+        courses = [change.course for change in plan.pending if change.course]
+        outcomes = carry_out(app, app.context(run), courses, partial(_onward, desired))
+        return _report(app, run, plan, outcomes)
+
+
+def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Plan:
+    """The plan with its placements recorded."""
+    for _ in range(TRIES):
+        plan, choose = planning.plan(app, desired)
+        if fingerprint not in (None, plan.fingerprint()):
+            raise errors.StalePlan(
+                "the plan is stale", why="what it was made from has changed since", hint="make a new one with `orchestrator plan`"
+            )
+        app.store.commit(run, _noted(app, desired))
+        try:
+            app.store.place(run, lambda seen, plan=plan, choose=choose: _same(plan.placements, choose(seen)))  # type: ignore[misc]
+        except _Overtaken:
+            continue
+        return plan
+    raise errors.Conflict("placement failed", why="other runs kept taking the places that were planned", hint="run it again")
+
+
+class _Overtaken(Exception):  # noqa: N818  # never leaves this file
+    """Another run placed something between plan and record."""
+
+
+def _same(planned: Sequence[Placement], now: Sequence[Placement]) -> Sequence[Placement]:
+    if tuple(planned) != tuple(now):
+        raise _Overtaken
+    return now
+
+
+def _noted(app: App, desired: Desired) -> list[Write]:
+    """What the playbook says, for `get`: the nouns that are new or changed, and wishes for existing instances."""
+    kinds = {"flavor": desired.flavors, "image": desired.images, "network": desired.networks, "keypair": desired.keypairs}
+    fresh = [
+        Resource(kind, name, json.dumps(dataclasses.asdict(noun), sort_keys=True, default=dict))
+        for kind, nouns in kinds.items()
+        for name, noun in nouns.items()
+    ]
+    known = {(each.kind, each.name): each for kind in kinds for each in app.store.resources(kind)}
+    writes: list[Write] = [each for each in fresh if known.get((each.kind, each.name)) != each]
+    for record in app.store.records():
+        wish = desired.instances.get(record.instance.name)
+        if wish and wish.state != record.wanted:
+            writes.append(Want(record.instance.uuid, wish.state))
+    return writes
+
+
+def _onward(desired: Desired, record: Record, facts: Facts) -> Course | None:
+    verdict = decide.decide(record, desired.instances[record.instance.name].state, facts)
+    return None if verdict.verb == decide.NOTHING else course.chart(record, verdict.triggers, facts)
+
+
+def _report(app: App, run: Run, plan: Plan, outcomes: dict[str, Outcome]) -> Report:
+    states = {record.instance.name: record.state for record in app.store.records()}
+    found = [
+        outcomes.get(change.name) or Outcome(change.name, change.host, states.get(change.name, ""), "unchanged") for change in plan.changes
+    ]
+    trips = {name: app.transport.trips(name) for name in app.inventory.hosts if app.transport.trips(name)}
+    return Report(run.id, tuple(found), plan.unreachable, trips, {change.name: change.notes for change in plan.changes if change.notes})

@@ -1,0 +1,63 @@
+"""Changes carried out: each host's courses on a thread of its own, again until every instance is where it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent import futures
+
+from orchestrator.engine import runner
+from orchestrator.engine.context import Context, Outcome
+from orchestrator.facts.gather import Facts
+from orchestrator.model.instance import Record
+from orchestrator.planning.course import Course
+from orchestrator.services.app import App
+from orchestrator.services.observe import observe
+
+ROUNDS = 4
+"""No wish needs more courses in a row (resume a stop, find it stopped, start); more would mean that two of them undo each other."""
+GOALS = {"active": "ACTIVE", "stopped": "STOPPED"}
+
+Onward = Callable[[Record, Facts], Course | None]
+
+
+def carry_out(app: App, context: Context, courses: Sequence[Course], onward: Onward) -> dict[str, Outcome]:
+    """Outcomes by instance name. After each round `onward` says how an instance that arrived goes on, None when it is where it should be."""
+    outcomes: dict[str, Outcome] = {}
+    for number in range(ROUNDS):
+        if not courses:
+            break
+        arrived = []
+        for outcome in _round(app, context, courses, number):
+            earlier = outcomes.get(outcome.name)
+            outcomes[outcome.name] = outcome if earlier is None else _sum(earlier, outcome)
+            arrived += [outcome.name] if outcome.status == "changed" else []
+        courses = _next(app, arrived, onward)
+    return outcomes
+
+
+def _sum(earlier: Outcome, outcome: Outcome) -> Outcome:
+    return Outcome(outcome.name, outcome.host, outcome.state, outcome.status, earlier.steps + outcome.steps, outcome.fault)
+
+
+def _round(app: App, context: Context, courses: Sequence[Course], number: int) -> list[Outcome]:
+    by_host: dict[str, list[Course]] = {}
+    for course in courses:
+        by_host.setdefault(course.record.instance.host, []).append(course)
+
+    def run(host: str) -> tuple[Outcome, ...]:
+        if context.stopping.is_set():
+            return tuple(Outcome(each.record.instance.name, host, each.record.state, "pending") for each in by_host[host])
+        return runner.execute(context, app.inventory.hosts[host], by_host[host], f"{context.run.id}-{host}-{number}")
+
+    with futures.ThreadPoolExecutor(min(app.forks, len(by_host))) as pool:
+        return [outcome for outcomes in pool.map(run, by_host) for outcome in outcomes]
+
+
+def _next(app: App, arrived: Sequence[str], onward: Onward) -> list[Course]:
+    records = [record for record in app.store.records() if record.instance.name in arrived and record.state != GOALS.get(record.wanted)]
+    if not records:
+        return []
+    hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
+    seen = observe(app, hosts, records)
+    found = (onward(record, seen[record.instance.host].facts) for record in records if not seen[record.instance.host].error)
+    return [course for course in found if course]

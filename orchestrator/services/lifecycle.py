@@ -1,0 +1,75 @@
+"""Verbs on instances that exist: start, stop, hard-reboot, destroy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from orchestrator.engine.context import Outcome
+from orchestrator.facts.gather import Facts
+from orchestrator.model import errors
+from orchestrator.model.instance import Record
+from orchestrator.planning import course, decide
+from orchestrator.planning.course import Course
+from orchestrator.ports.writes import Want, Write
+from orchestrator.services import running
+from orchestrator.services.app import App
+from orchestrator.services.carry_out import carry_out
+from orchestrator.services.observe import observe
+from orchestrator.services.report import Report
+
+WANTED = {"start": "active", "stop": "stopped", "hard-reboot": "active", "destroy": "absent"}
+
+
+def act(app: App, verb: str, names: Sequence[str]) -> Report:
+    """Do `verb` to the instances called `names`. Raises NotFound, StateError (before anything is done to any), LockHeld."""
+    with running.run(app, verb, names) as run:
+        records = pick(app, names)
+        hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
+        seen = observe(app, hosts, records)
+        unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
+        reached = [record for record in records if record.instance.host not in unreachable]
+        charted = {record.instance.name: _chart(verb, record, seen[record.instance.host].facts) for record in reached}
+        wishes: list[Write] = [Want(record.instance.uuid, WANTED[verb]) for record in reached if verb != "destroy"]
+        app.store.commit(run, wishes)
+        outcomes = carry_out(app, app.context(run), [each for each in charted.values() if each], _towards(verb))
+        found = [_outcome(record, outcomes, unreachable) for record in records]
+        trips = {host.name: app.transport.trips(host.name) for host in hosts}
+        return Report(run.id, tuple(found), unreachable, trips)
+
+
+def pick(app: App, names: Sequence[str]) -> list[Record]:
+    """The records called so, in that order. Raises NotFound for a name that is not there, Conflict for a host that is not in the inventory."""
+    known = {record.instance.name: record for record in app.store.records()}
+    for name in names:
+        if name not in known:
+            raise errors.NotFound(f"no instance {name!r}", hint="see `orchestrator get instances`")
+        if known[name].instance.host not in app.inventory.hosts:
+            raise errors.Conflict(
+                f"host {known[name].instance.host!r} of instance {name!r} is not in the inventory", hint="give the right one with -i"
+            )
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _chart(verb: str, record: Record, facts: Facts) -> Course | None:
+    if verb == "hard-reboot":
+        return course.chart(record, ("hard_reboot",), facts)
+    if verb == "start" and record.state == "ERROR":
+        raise errors.StateError(
+            f"instance {record.instance.name!r} cannot start", why="it is ERROR", hint=f"`orchestrator hard-reboot {record.instance.name}`"
+        )
+    return _towards(verb)(record, facts)
+
+
+def _towards(verb: str) -> Callable[[Record, Facts], Course | None]:
+    def onward(record: Record, facts: Facts) -> Course | None:
+        verdict = decide.decide(record, WANTED[verb], facts)
+        return None if verdict.verb == decide.NOTHING else course.chart(record, verdict.triggers, facts)
+
+    return onward
+
+
+def _outcome(record: Record, outcomes: dict[str, Outcome], unreachable: dict[str, str]) -> Outcome:
+    name, host = record.instance.name, record.instance.host
+    if host in unreachable:
+        return Outcome(name, host, record.state, "unreachable", fault=unreachable[host])
+    return outcomes.get(name) or Outcome(name, host, record.state, "unchanged")

@@ -1,0 +1,65 @@
+"""The facts of several hosts at once, one batch a host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent import futures
+from dataclasses import dataclass, field
+
+from orchestrator.commands.command import Batch
+from orchestrator.facts import compute, gather, kvm, link
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model import errors
+from orchestrator.model.host import Capacity, Host
+from orchestrator.model.instance import Record
+from orchestrator.planning import course
+from orchestrator.services.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen of a host, or the error that kept it from being seen."""
+
+    host: Host
+    facts: Facts = field(default_factory=dict)
+    capacity: Capacity | None = None
+    error: errors.HostError | None = None
+
+
+def observe(app: App, hosts: Sequence[Host], records: Sequence[Record]) -> dict[str, Observation]:
+    """Observations by host name: the host itself, and everything that the records of instances there rest on.
+
+    Jobs whose end is unknown are waited for first, so that what is seen is not about to change.
+    """
+    if not hosts:
+        return {}
+    known = app.store.capacities()
+    attach: dict[str, tuple[str, ...]] = {}
+    for job in app.store.open_jobs():
+        attach[job.host] = (*attach.get(job.host, ()), job.job)
+
+    def look(host: Host) -> Observation:
+        keys = _keys(host, [record for record in records if record.instance.host == host.name], known.get(host.name))
+        batch = Batch(f"look-{host.name}", 0, reads=gather.commands(keys), attach=attach.get(host.name, ()))
+        try:
+            facts = gather.parse(keys, app.transport.run(host, batch, lambda record: None))
+            return Observation(host, facts, _capacity(host, facts, known.get(host.name)))
+        except errors.HostError as error:
+            return Observation(host, error=error)
+
+    with futures.ThreadPoolExecutor(min(app.forks, len(hosts))) as pool:
+        return {seen.host.name: seen for seen in pool.map(look, hosts)}
+
+
+def _keys(host: Host, records: Sequence[Record], known: Capacity | None) -> tuple[Key, ...]:
+    own = [key for record in records for key in course.needs(record.instance)]
+    links = [link.Key(name) for name in host.physical_networks.values()]
+    probe = [] if host.virt_type or known else [kvm.Key()]
+    return tuple(dict.fromkeys([compute.Key(host.instances_path), *links, *probe, *own]))
+
+
+def _capacity(host: Host, facts: Mapping[Key, object], known: Capacity | None) -> Capacity:
+    seen = facts[compute.Key(host.instances_path)]
+    assert isinstance(seen, compute.Compute)  # noqa: S101  # the fact's own type
+    detected = known.virt_type if known else ("kvm" if facts.get(kvm.Key()) else "qemu")
+    return Capacity(seen.machine_id, seen.boot_id, seen.vcpus, seen.memory_mb, seen.disk_gb, seen.free_disk_gb, host.virt_type or detected)

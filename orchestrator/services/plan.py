@@ -1,0 +1,128 @@
+"""What apply would do and why; nothing is changed, on hosts or in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from orchestrator.facts.gather import Facts
+from orchestrator.model import errors
+from orchestrator.model.desired import Desired, InstanceRequest
+from orchestrator.model.host import Host
+from orchestrator.model.instance import Record
+from orchestrator.planning import compare, course, decide
+from orchestrator.planning import place as placing
+from orchestrator.planning.plan import Change, Plan
+from orchestrator.ports.store import Placement, Snapshot
+from orchestrator.services.app import App
+from orchestrator.services.observe import Observation, observe
+
+Decide = Callable[[Snapshot], Sequence[Placement]]
+
+
+def plan(app: App, desired: Desired) -> tuple[Plan, Decide]:
+    """The plan, and the decision on new instances, to be taken again inside the store's transaction.
+
+    Raises Conflict when the playbook says something else of an existing instance than what it was made of, or a host already has what would be made;
+    NoValidHost.
+    """
+    snapshot = app.store.snapshot()
+    records = {record.instance.name: record for record in snapshot.records}
+    wishes = list(desired.instances.values())
+    known = [records[wish.name] for wish in wishes if wish.name in records]
+    new = [wish for wish in wishes if wish.name not in records and wish.state != "absent"]
+    _refuse_changes(records, wishes, desired)
+    seen = observe(app, _hosts(app, known, new), known)
+    sites = [placing.Site(each.host, each.facts, each.capacity) for each in seen.values() if each.capacity]
+    choose: Decide = partial(_place, new, desired, sites, app.store.lineage)
+    _refuse_unplaced(new, seen)
+    placements = tuple(choose(snapshot))
+    fresh = [_record(placement) for placement in placements]
+    facts = _with_fresh(app, seen, fresh)
+    decisions = {placement.instance.name: placement.decision for placement in placements}
+    everything = [*known, *fresh]
+    order = {wish.name: number for number, wish in enumerate(wishes)}
+    changes = [
+        _change(record, desired.instances[record.instance.name].state, facts[record.instance.host], decisions)
+        for record in sorted(everything, key=lambda record: order[record.instance.name])
+        if record.instance.host in facts
+    ]
+    unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
+    return Plan(tuple(changes), placements, unreachable), choose
+
+
+def _place(
+    new: Sequence[InstanceRequest], desired: Desired, sites: Sequence[placing.Site], lineage: str, seen: Snapshot
+) -> Sequence[Placement]:
+    return placing.place(new, desired, sites, lineage, seen)
+
+
+def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest]) -> list[Host]:
+    wanted = dict.fromkeys([record.instance.host for record in known] + [name for wish in new for name in wish.hosts])
+    missing = [record for record in known if record.instance.host not in app.inventory.hosts]
+    if missing:
+        raise errors.Conflict(
+            f"host {missing[0].instance.host!r} has left the inventory",
+            why=f"instance {missing[0].instance.name!r} is there",
+            hint="put the host back into the inventory; nothing was changed",
+        )
+    return [app.inventory.hosts[name] for name in wanted]
+
+
+def _refuse_changes(records: Mapping[str, Record], wishes: Sequence[InstanceRequest], desired: Desired) -> None:
+    found = []
+    for wish in wishes:
+        changed = compare.differences(records[wish.name].instance, wish, desired) if wish.name in records and wish.state != "absent" else ()
+        found += (
+            [
+                errors.SpecError(
+                    f"instance {wish.name!r} exists otherwise",
+                    wish.where,
+                    "; ".join(changed),
+                    "put the old value back, or destroy the instance first",
+                )
+            ]
+            if changed
+            else []
+        )
+    if found:
+        raise errors.SpecErrors(found)
+
+
+def _refuse_unplaced(new: Sequence[InstanceRequest], seen: Mapping[str, Observation]) -> None:
+    for wish in new:
+        if not any(seen[name].capacity for name in wish.hosts):
+            raise errors.Unreachable(
+                f"no host for instance {wish.name!r} can be reached", wish.where, "; ".join(str(seen[name].error) for name in wish.hosts)
+            )
+
+
+def _record(placement: Placement) -> Record:
+    return Record(placement.instance, "BUILDING", "building", "scheduling", 0, placement.wanted, None, placement.decision, "", "")
+
+
+def _with_fresh(app: App, seen: Mapping[str, Observation], fresh: Sequence[Record]) -> dict[str, Facts]:
+    """Facts by host, with those that the new instances need. Raises Conflict when one of them finds itself there already: the store is older than the host."""
+    facts: dict[str, Facts] = {name: each.facts for name, each in seen.items() if not each.error}
+    hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in fresh)]
+    for name, each in observe(app, hosts, fresh).items():
+        if each.error:
+            raise each.error
+        facts[name] = {**facts[name], **each.facts}
+    for record in fresh:
+        if found := course.remains(record.instance, facts[record.instance.host]):
+            raise errors.Conflict(
+                f"instance {record.instance.name!r} cannot be made on {record.instance.host}",
+                why=f"{found[0]} is there already: the store is older than the host, or another one manages it",
+                hint="restore the newer store; nothing was changed",
+            )
+    return facts
+
+
+def _change(record: Record, wanted: str, facts: Facts, decisions: Mapping[str, str]) -> Change:
+    name, host = record.instance.name, record.instance.host
+    verdict = decide.decide(record, wanted, facts)
+    if verdict.verb == decide.NOTHING:
+        notes = decide.drift(record, facts) if record.state == "ACTIVE" else ()
+        return Change(name, host, verdict.verb, verdict.why, notes=notes)
+    return Change(name, host, verdict.verb, verdict.why, course.chart(record, verdict.triggers, facts), decisions.get(name, ""))

@@ -1,0 +1,40 @@
+"""What a run came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.engine.context import Outcome
+
+EXIT_CODES = {"unreachable": 4, "unknown": 4, "failed": 3, "locked": 75, "pending": 130}
+"""By the worst status, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The end of a run: an outcome per instance (status `unchanged` too), hosts that could not be asked, round trips per host."""
+
+    run: str
+    outcomes: tuple[Outcome, ...]
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    trips: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def count(self, status: str) -> int:
+        """How many instances ended with the status."""
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        if self.unreachable:
+            return EXIT_CODES["unreachable"]
+        return next((code for status, code in EXIT_CODES.items() if self.count(status)), 0)
+
+    @property
+    def recap(self) -> str:
+        """`2 changed, 1 unchanged, 0 failed`, and what else there is."""
+        always = [f"{self.count(status)} {status}" for status in ("changed", "unchanged", "failed")]
+        return ", ".join(
+            always + [f"{self.count(status)} {status}" for status in ("unknown", "unreachable", "locked", "pending") if self.count(status)]
+        )
