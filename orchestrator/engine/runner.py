@@ -30,12 +30,10 @@ def execute(context: Context, host: Host, courses: Sequence[Course], job: str) -
     _begin(context, host, trackers, job)
     blocked = [tracker for tracker in trackers if tracker.fault]
     going = [tracker for tracker in trackers if not tracker.fault]
+    batch = Batch(job, context.run.epoch, tuple(lane for lane in lanes.values() if lane.actions))
+    buffer: list[Write] = []
     try:
-        facts = (
-            _send(context, host, going, Batch(job, context.run.epoch, tuple(lane for lane in lanes.values() if lane.actions)))
-            if lanes
-            else {}
-        )
+        facts = _send(context, host, going, batch, buffer)
         facts = _settle_down(context, host, going, facts, job)
     except errors.HostError as error:
         return _lost(context, job, going, error) + _fail(context, host, blocked, f"{job}-undo")

@@ -36,7 +36,9 @@ class Domain:
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
     dumps = "".join(f"; dumpxml --inactive {key.name}" for key in keys)
-    queries = f"list --all; echo {SPLIT}; list --all --uuid --name; echo {SPLIT}; list --transient --name; echo {SPLIT}{dumps}; echo {SPLIT}"
+    queries = (
+        f"list --all; echo {SPLIT}; list --all --uuid --name; echo {SPLIT}; list --transient --name; echo {SPLIT}{dumps}; echo {SPLIT}"
+    )
     return (Command(("virsh", "-q", "-c", URI, queries), timeout=30),)
 
 

@@ -12,7 +12,7 @@ from orchestrator.model.errors import NotFound, UsageError
 from orchestrator.model.host import Inventory
 
 SUBSCRIPT = re.compile(r"(.+)\[(-?[0-9]{1,9})(?:(:)([0-9]{0,9}))?\]")
-TERM = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
+COLON = re.compile(r":(?![^\[]*\])")  # not inside brackets
 
 
 def select(pattern: str, inventory: Inventory) -> tuple[str, ...]:
@@ -38,14 +38,14 @@ def select(pattern: str, inventory: Inventory) -> tuple[str, ...]:
 
 
 def split(pattern: str, inventory: Inventory) -> tuple[str, ...]:
-    """The pattern's terms. Commas separate; without any, so do colons, but not those of an IPv6 address, a subscript or a regex."""
+    """The pattern's terms. Commas separate; without any, so do colons, but not those of an IPv6 address or inside brackets."""
     pattern = pattern.strip()
     if "," in pattern:
         parts: Iterable[str] = pattern.split(",")
     elif pattern in inventory.hosts or _is_address(pattern.lstrip("!&")):
         parts = (pattern,)
     else:
-        parts = TERM.findall(pattern)
+        parts = COLON.split(pattern)
     return tuple(part.strip() for part in parts if part.strip())
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from orchestrator.engine.context import Outcome
 from orchestrator.facts.gather import Facts
@@ -65,7 +66,12 @@ def _same(planned: Sequence[Placement], now: Sequence[Placement]) -> Sequence[Pl
 
 def _noted(app: App, desired: Desired) -> list[Write]:
     """What the playbook says, for `get`: the nouns that are new or changed, and wishes for existing instances."""
-    kinds = {"flavor": desired.flavors, "image": desired.images, "network": desired.networks, "keypair": desired.keypairs}
+    kinds: dict[str, Mapping[str, Any]] = {
+        "flavor": desired.flavors,
+        "image": desired.images,
+        "network": desired.networks,
+        "keypair": desired.keypairs,
+    }
     fresh = [
         Resource(kind, name, json.dumps(dataclasses.asdict(noun), sort_keys=True, default=dict))
         for kind, nouns in kinds.items()

@@ -58,7 +58,7 @@ def owned(connection: Connection, run: Run, uuids: Sequence[str]) -> dict[str, S
         if uuid not in rows:
             raise errors.Conflict("this instance is not recorded", uuid, "it was removed, or never placed")
         if rows[uuid].epoch != run.epoch:
-            raise _lost(f"instance '{rows[uuid].name}'", run, rows[uuid].epoch)
+            raise _elsewhere(rows[uuid].name, run, rows[uuid].epoch)
     running(connection, run)
     return {uuid: Subject(row.name, row.host) for uuid, row in rows.items()}
 
@@ -70,7 +70,7 @@ def names(connection: Connection, run: Run, wanted: Sequence[str]) -> None:
     found = {row.name: row.epoch for row in connection.execute(query)}
     for name in wanted:
         if found.get(name) != run.epoch:
-            raise _lost(f"instance '{name}'", run, found.get(name))
+            raise _elsewhere(name, run, found.get(name))
 
 
 def running(connection: Connection, run: Run) -> None:
@@ -78,8 +78,7 @@ def running(connection: Connection, run: Run) -> None:
     table = schema.runs
     status = connection.execute(select(table.c.status).where(table.c.id == run.id, table.c.epoch == run.epoch)).scalar()
     if status != "running":
-        newest = connection.execute(select(schema.meta.c.epoch)).scalar_one()
-        raise _lost(f"run {run.id}, {status or 'unknown'},", run, newest if newest > run.epoch else None)
+        raise _lost("this run is over", f"run {run.id} (epoch {run.epoch}) is recorded as {status or 'never begun'}")
 
 
 def _close(connection: Connection, run: Run) -> None:
@@ -95,7 +94,10 @@ def _held(row: Row[*tuple[object, ...]]) -> errors.LockHeld:
     return errors.LockHeld(f"instance '{row.name}' is in other hands", "", who, hint)
 
 
-def _lost(what: str, run: Run, newer: int | None) -> errors.LostOwnership:
-    why = f"epoch {run.epoch} < {newer}" if newer is not None else f"epoch {run.epoch} does not own it"
-    hint = "see `get runs` for who took over; nothing was written"
-    return errors.LostOwnership(f"{what} is not this run's to change", "", why, hint)
+def _elsewhere(name: str, run: Run, epoch: int | None) -> errors.LostOwnership:
+    why = f"this run never asked for it (epoch {run.epoch})" if epoch is None else f"epoch {run.epoch} < {epoch}"
+    return _lost(f"instance '{name}' is not in this run's hands", why)
+
+
+def _lost(what: str, why: str) -> errors.LostOwnership:
+    return errors.LostOwnership(what, "", why, "nothing was written; `get runs` shows who took over")

@@ -61,23 +61,22 @@ def _ensure(port: Port, facts: Facts) -> list[Action]:
         )
     if not (isinstance(bridge, link.Link) and bridge.up):
         actions.append(Command(("ip", "link", "set", "dev", port.bridge, "up")))
-    return actions + (_uplink(port, facts) if port.interface else [])
+    return actions + (_uplink(port.interface, port.bridge, facts) if port.interface else [])
 
 
-def _uplink(port: Port, facts: Facts) -> list[Action]:
-    assert port.interface  # only called with one
-    uplink = facts[link.Key(port.interface)]
+def _uplink(interface: str, bridge: str, facts: Facts) -> list[Action]:
+    uplink = facts[link.Key(interface)]
     if not isinstance(uplink, link.Link):
-        raise errors.HostError(f"interface {port.interface} is missing", hint="mend physical_networks in the inventory")
-    if uplink.master not in (None, port.bridge):
+        raise errors.HostError(f"interface {interface} is missing", hint="mend physical_networks in the inventory")
+    if uplink.master not in (None, bridge):
         raise errors.HostError(
-            f"interface {port.interface} is in use",
+            f"interface {interface} is in use",
             why=f"it is a port of {uplink.master}",
             hint=f"name {uplink.master} in physical_networks",
         )
     actions: list[Action] = []
     if uplink.master is None:
-        actions.append(Command(("ip", "link", "set", "dev", port.interface, "master", port.bridge)))
+        actions.append(Command(("ip", "link", "set", "dev", interface, "master", bridge)))
     if not uplink.up:
-        actions.append(Command(("ip", "link", "set", "dev", port.interface, "up")))
+        actions.append(Command(("ip", "link", "set", "dev", interface, "up")))
     return actions
