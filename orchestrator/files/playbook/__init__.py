@@ -1,0 +1,58 @@
+"""Playbooks: what an operator wishes for, read whole, checked whole.
+
+A play's values go one way: YAML nodes (places kept) -> variables and expressions worked out -> each entry validated by its model -> names,
+references, addresses and sizes checked across all files -> the model's nouns. A new key is a field in `entries`, a new kind of entry a model there and
+a builder in `nouns`; what is known but not acted on yet stands in `later`. May import what files may. Never here: hosts, the store, decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+
+from orchestrator.files.playbook import addresses, catalog, findings, nouns, plays, selection
+from orchestrator.files.playbook.schema import schema
+from orchestrator.model import desired, errors, host
+
+__all__ = ["load", "schema"]
+
+MAX_ENTRIES = 50_000
+
+
+def load(
+    paths: Sequence[Path],
+    inventory: host.Inventory,
+    variables: Mapping[str, object],
+    *,
+    tags: Sequence[str] = (),
+    skip_tags: Sequence[str] = (),
+    digests: MutableMapping[str, str] | None = None,
+) -> desired.Desired:
+    """What the playbooks at `paths` wish for together; instances only as far as `tags` and `skip_tags` select them.
+
+    `variables` win over the files'. `digests` remembers the checksums of image files from one call to the next. Reads local files only.
+    Raises SpecErrors with everything that is wrong, in the order of places.
+    """
+    found = findings.Findings()
+    request = plays.Request(inventory, variables, selection.of(tags, skip_tags))
+    declared: list[plays.Declared] = []
+    for path in paths:
+        for each in plays.read(path, request, found):
+            declared.append(each)
+            if len(declared) > MAX_ENTRIES:
+                raise errors.SpecErrors([errors.SpecError(f"more than {MAX_ENTRIES} entries", str(each.node.mark))])
+    every = catalog.of(declared, found)
+    catalog.check_references(every, found)
+    addresses.check_subnets(every, found)
+    addresses.check_ports(every, found)
+    images = nouns.images(every, {} if digests is None else digests, found)
+    nouns.check_sizes(every, images, found)
+    wished = desired.Desired(
+        flavors=nouns.flavors(every),
+        images=images,
+        networks=nouns.networks(every),
+        keypairs=nouns.keypairs(every, found),
+        instances=nouns.instances(every, found),
+    )
+    found.finish()
+    return wished

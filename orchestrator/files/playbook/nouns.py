@@ -1,0 +1,167 @@
+"""From entries to the model's nouns: files that entries name are read here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+from orchestrator.files import image, text
+from orchestrator.files.playbook import catalog, entries, findings, plays, selection
+from orchestrator.model import desired, errors
+
+GIBIBYTE = 1 << 30
+KEY_TYPES = frozenset(
+    {
+        *("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"),
+        *("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"),
+    }
+)
+EMPTY = ""
+
+
+def flavors(all_entries: catalog.Catalog) -> dict[str, desired.Flavor]:
+    """The flavors by name."""
+    return {
+        entry.name: desired.Flavor(entry.name, entry.vcpus, entry.ram, entry.disk, entry.ephemeral, entry.swap)
+        for entry, _ in catalog.entries_of(all_entries, "flavors", entries.FlavorEntry)
+    }
+
+
+def networks(all_entries: catalog.Catalog) -> dict[str, desired.Network]:
+    """The networks by name."""
+    return {
+        entry.name: desired.Network(
+            entry.name,
+            entry.provider.physical_network,
+            entry.provider.type,
+            tuple(desired.Subnet(subnet.cidr, subnet.gateway, subnet.dns, subnet.pool) for subnet in entry.subnets),
+        )
+        for entry, _ in catalog.entries_of(all_entries, "networks", entries.NetworkEntry)
+    }
+
+
+def images(all_entries: catalog.Catalog, digests: MutableMapping[str, str], found: findings.Findings) -> dict[str, desired.Image]:
+    """The images by name, each file inspected; those that are refused are left out and noted."""
+    made = {}
+    for entry, declared in catalog.entries_of(all_entries, "images", entries.ImageEntry):
+        try:
+            file = image.path(entry.source, declared.folder)
+            inspected = image.inspect(file, entry.disk_format, entry.checksum, digests)
+        except errors.SpecError as error:
+            field = "checksum" if isinstance(error, image.WrongChecksum) else "source"
+            found.add(declared.place(field), f"image '{entry.name}': {error.what}", error.why, error.hint)
+            continue
+        made[entry.name] = desired.Image(
+            name=entry.name,
+            source=str(file),
+            digest=inspected.digest,
+            disk_format=entry.disk_format,
+            size=inspected.size,
+            virtual_size=inspected.virtual_size,
+            min_disk=entry.min_disk,
+            min_ram=entry.min_ram,
+            properties=entry.properties.model_dump(exclude_none=True),
+        )
+    return made
+
+
+def keypairs(all_entries: catalog.Catalog, found: findings.Findings) -> dict[str, desired.Keypair]:
+    """The key pairs by name, files read; those that are no OpenSSH public keys are left out and noted."""
+    made = {}
+    for entry, declared in catalog.entries_of(all_entries, "keypairs", entries.KeypairEntry):
+        given = [field for field in ("public_key", "public_key_file") if getattr(entry, field) is not None]
+        if len(given) != 1:
+            what = f"keypair '{entry.name}' needs public_key or public_key_file, {'not both' if given else 'one of them'}"
+            found.add(declared.node.mark, what)
+            continue
+        try:
+            written = entry.public_key or read(entry.public_key_file or EMPTY, declared.folder)
+            made[entry.name] = desired.Keypair(entry.name, public_key(written))
+        except errors.SpecError as error:
+            found.add(declared.place(given[0]), f"keypair '{entry.name}': {error.what}", error.why, error.hint)
+    return made
+
+
+def public_key(written: str) -> str:
+    """The key on one line: type, base64, comment. SpecError (without a place) if it is not an OpenSSH public key."""
+    lines = [line.strip() for line in written.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    hint = "such as ssh-ed25519 AAAA... name; ssh-keygen -y -f KEY prints it"
+    if "PRIVATE KEY" in written:
+        raise errors.SpecError("this is a private key", hint="name the .pub file beside it")
+    if len(lines) != 1 or not lines[0].isprintable():
+        raise errors.SpecError("not one OpenSSH public key", why=f"{len(lines)} lines", hint=hint)
+    kind, _, rest = lines[0].partition(" ")
+    try:
+        blob = base64.b64decode(rest.split()[0] if rest.split() else "", validate=True)
+    except binascii.Error:
+        blob = b""
+    length = int.from_bytes(blob[:4], "big")
+    if kind not in KEY_TYPES or len(blob) < 32 or blob[4 : 4 + length] != kind.encode():
+        raise errors.SpecError("not an OpenSSH public key", hint=hint)
+    return lines[0]
+
+
+def read(name: str, folder: Path) -> str:
+    """The text of a file named in a playbook in `folder`. SpecError without a place."""
+    try:
+        return text.read(folder / Path(name).expanduser())
+    except errors.SpecError as error:
+        raise errors.SpecError(f"{error.what} '{name}'", why=error.why, hint=error.hint) from None
+    except RuntimeError as error:
+        raise errors.SpecError(f"home folder in '{name}' is not known", why=str(error)) from None
+
+
+def instances(all_entries: catalog.Catalog, found: findings.Findings) -> dict[str, desired.InstanceRequest]:
+    """The instances by name that the tags select; user data files are read."""
+    return {
+        entry.name: _instance(entry, declared, found)
+        for entry, declared in catalog.entries_of(all_entries, "instances", entries.InstanceEntry)
+        if declared.selected
+    }
+
+
+def _instance(entry: entries.InstanceEntry, declared: plays.Declared, found: findings.Findings) -> desired.InstanceRequest:
+    return desired.InstanceRequest(
+        name=entry.name,
+        flavor=entry.flavor or EMPTY,
+        image=entry.image or EMPTY,
+        hosts=declared.hosts,
+        networks=tuple(desired.NetworkRequest(port.network, port.fixed_ip, port.mac) for port in entry.networks),
+        keypair=entry.keypair,
+        availability_zone=entry.availability_zone,
+        user_data=_user_data(entry, declared, found),
+        config_drive=entry.config_drive,
+        metadata=dict(entry.metadata),
+        tags=tuple(tag for tag in entry.tags if tag not in selection.WORDS),
+        state=entry.state,
+        where=str(declared.node.mark),
+    )
+
+
+def _user_data(entry: entries.InstanceEntry, declared: plays.Declared, found: findings.Findings) -> str | None:
+    if not isinstance(entry.user_data, entries.UserDataFile):
+        return entry.user_data
+    try:
+        return read(entry.user_data.file, declared.folder)
+    except errors.SpecError as error:
+        found.add(declared.place("user_data", "file"), f"user_data: {error.what}", error.why, error.hint)
+        return None
+
+
+def check_sizes(all_entries: catalog.Catalog, made: Mapping[str, desired.Image], found: findings.Findings) -> None:
+    """Notes instances whose flavor is smaller than their image wants."""
+    sizes = flavors(all_entries)
+    for entry, declared in catalog.entries_of(all_entries, "instances", entries.InstanceEntry):
+        size, disk = sizes.get(entry.flavor or EMPTY), made.get(entry.image or EMPTY)
+        if size is None or disk is None or entry.state == "absent":
+            continue
+        least = max(-(-disk.virtual_size // GIBIBYTE), disk.min_disk)
+        title = f"flavor '{size.name}' of instance '{entry.name}'"
+        if size.disk < least:
+            why = f"its disk of {size.disk} GiB is smaller than image '{disk.name}' wants"
+            found.add(declared.place("flavor"), title, why, f"give it {least} GiB or more")
+        if size.ram < disk.min_ram:
+            why = f"its {size.ram} MiB of RAM are fewer than image '{disk.name}' wants"
+            found.add(declared.place("flavor"), title, why, f"give it {disk.min_ram} MiB or more")

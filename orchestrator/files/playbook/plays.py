@@ -1,0 +1,215 @@
+"""From playbook files to entries: plays read, variables worked out, loops unrolled, each entry validated by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.files import text, yaml
+from orchestrator.files.playbook import entries, findings, selection, validation, values, variables
+from orchestrator.model import errors, host, mark, pattern
+from orchestrator.rendering import bounds
+
+DIRECTIVES = frozenset({"loop", "when"})
+SECTIONS = frozenset(entries.MODELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line adds to the files."""
+
+    inventory: host.Inventory
+    variables: Mapping[str, object]
+    tags: selection.Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """An entry: where it was written, its file's folder, its hosts, and whether the tags select it.
+
+    `entry` is None when something is wrong with it (which was noted); its name, if known, still counts as declared. An
+    empty name stands for names that nobody can tell any more.
+    """
+
+    section: str
+    name: str
+    entry: entries.Entry | None
+    node: yaml.Node
+    folder: Path = Path()
+    hosts: tuple[str, ...] = ()
+    selected: bool = True
+
+    def place(self, *loc: int | str) -> mark.Mark:
+        """Where the value at `loc` was written."""
+        return validation.locate(self.node, loc)
+
+
+@dataclass(frozen=True, slots=True)
+class _Play:
+    folder: Path
+    variables: variables.Variables
+    hosts: tuple[str, ...]
+    names_hosts: bool  # rightly or wrongly
+    tags: tuple[str, ...]
+    request: Request
+    found: findings.Findings
+
+
+def read(path: Path, request: Request, found: findings.Findings) -> Iterator[Declared]:
+    """All entries of the playbook at `path`, those with errors left out and noted."""
+    try:
+        document = yaml.load(text.read(path), str(path))
+    except errors.SpecError as error:
+        found.take(error)
+        yield from _lost(SECTIONS, yaml.Mapping((), mark.Mark(str(path))))
+        return
+    if (isinstance(document, yaml.Scalar) and document.value is None) or document == yaml.Sequence((), document.mark):
+        found.add(document.mark, "no plays", "the file is empty", "a playbook is a list of plays, each begins with '- name:'")
+    elif not isinstance(document, yaml.Sequence):
+        found.add(document.mark, "not a playbook", "a playbook is a list of plays", "begin each play with '- name:'")
+    else:
+        for node in document.items:
+            yield from _play(node, path, request, found)
+
+
+def _play(node: yaml.Node, path: Path, request: Request, found: findings.Findings) -> Iterator[Declared]:
+    if not isinstance(node, yaml.Mapping):
+        found.add(node.mark, "not a play", "a play is a mapping", "begin each play with '- name:'")
+        return
+    given = _variables(node, path.parent, request, found)
+    found_variables = variables.Variables(given)
+    for error in found_variables.complaints():
+        found.take(error)
+    head = values.written(_without(node, {"vars", "vars_files", *SECTIONS}), found_variables, found)
+    play = validation.validate(entries.Play, "play", node, head, found) or entries.Play()
+    hosts = () if play.hosts is None else _hosts(play.hosts, node, request, found)
+    context = _Play(path.parent, found_variables, hosts, _child(node, "hosts") is not None, play.tags, request, found)
+    sections = [(key, value) for key, value in node.items if key.text in SECTIONS]
+    if not sections:
+        found.add(node.mark, "the play declares nothing", hint=f"add any of {', '.join(entries.MODELS)}")
+    for key, section in sections:
+        yield from _section(key, section, context)
+
+
+def _without(node: yaml.Mapping, keys: Set[str]) -> yaml.Mapping:
+    return yaml.Mapping(tuple(pair for pair in node.items if pair[0].text not in keys), node.mark)
+
+
+def _child(node: yaml.Mapping, name: str) -> yaml.Node | None:
+    return next((value for key, value in node.items if key.text == name), None)
+
+
+def _hosts(wanted: str, node: yaml.Mapping, request: Request, found: findings.Findings) -> tuple[str, ...]:
+    try:
+        return pattern.select(wanted, request.inventory)
+    except errors.OrchestratorError as error:
+        place = validation.locate(node, ("hosts",))
+        found.add(place, error.what, error.why, error.hint)
+        return ()
+
+
+def _variables(node: yaml.Mapping, folder: Path, request: Request, found: findings.Findings) -> dict[str, object]:
+    """vars < vars_files < the command line's (Ansible's order)."""
+    given: dict[str, object] = {}
+    own = _child(node, "vars")
+    if isinstance(own, yaml.Mapping):
+        given.update(_named(own, found))
+    elif own is not None and not (isinstance(own, yaml.Scalar) and own.value is None):
+        found.add(own.mark, "vars must be a mapping", hint="vars: {name: value}")
+    files = _child(node, "vars_files")
+    if files is not None:
+        known = variables.Variables({**given, **request.variables})
+        for file in files.items if isinstance(files, yaml.Sequence) else (files,):
+            given.update(_file(file, folder, known, found))
+    return {**given, **request.variables}
+
+
+def _named(node: yaml.Mapping, found: findings.Findings) -> dict[str, object]:
+    named, wrong = variables.named(node)
+    for error in wrong:
+        found.take(error)
+    return named
+
+
+def _file(node: yaml.Node, folder: Path, known: Mapping[str, object], found: findings.Findings) -> dict[str, object]:
+    try:
+        name = values.evaluate(node, known)
+        if not isinstance(name, str):
+            raise errors.SpecError("vars_files must be a list of file names", str(node.mark))
+        path = folder / Path(name).expanduser()
+        content = yaml.load(text.read(path), str(path))
+    except errors.SpecErrors as error:
+        found.take(error)
+        return {}
+    except (errors.SpecError, RuntimeError) as error:
+        what = error if isinstance(error, errors.SpecError) else errors.SpecError("home folder is not known", why=str(error))
+        found.add(node.mark, f"vars_files: {what.what}", what.why, what.hint) if what.where != str(node.mark) else found.take(what)
+        return {}
+    if isinstance(content, yaml.Mapping):
+        return _named(content, found)
+    if not (isinstance(content, yaml.Scalar) and content.value is None):
+        found.add(content.mark, "a file of variables must be a mapping", hint="name: value")
+    return {}
+
+
+def _section(key: yaml.Scalar, section: yaml.Node, play: _Play) -> Iterator[Declared]:
+    if not isinstance(section, yaml.Sequence):
+        hint = f"begin each entry under {key.text} with '- name:'"
+        play.found.add(section.mark, f"{key.text} must be a list", hint=hint)
+        yield from _lost({key.text}, section)
+        return
+    for node in section.items:
+        if isinstance(node, yaml.Mapping):
+            yield from _unrolled(key.text, node, play)
+        else:
+            play.found.add(node.mark, f"an entry of {key.text} must be a mapping", hint="such as - {name: ...}")
+            yield from _lost({key.text}, node)
+
+
+def _unrolled(section: str, node: yaml.Mapping, play: _Play) -> Iterator[Declared]:
+    """The entry once, or for each item of its loop; the first item that is wrong speaks for all."""
+    body = _without(node, DIRECTIVES)
+    when = _child(node, "when")
+    try:
+        for scope in _scopes(_child(node, "loop"), play.variables):
+            if when is not None and not values.condition(when, scope):
+                continue
+            data = values.written(body, scope, play.found)
+            entry = validation.validate(entries.MODELS[section], section, body, data, play.found)
+            if entry is None:
+                name = data.get("name") if isinstance(data, dict) and body == node else None
+                yield Declared(section, name if isinstance(name, str) else "", None, node)
+                return
+            yield _declared(section, entry, node, play)
+    except errors.SpecError as error:
+        play.found.take(error, node.mark)
+        yield from _lost({section}, node)
+
+
+def _scopes(loop: yaml.Node | None, given: variables.Variables) -> Iterator[Mapping[str, object]]:
+    if loop is None:
+        yield given
+        return
+    items = values.evaluate(loop, given)
+    if not isinstance(items, list):
+        raise errors.SpecError("loop must be a list", str(loop.mark), hint='such as loop: [a, b], or loop: "{{ range(1, 4) }}"')
+    if len(items) > bounds.MAX_ITEMS:
+        raise errors.SpecError("loop is too long", str(loop.mark), f"{len(items)} items, at most {bounds.MAX_ITEMS}")
+    for item in items:
+        yield given.bind(item)
+
+
+def _declared(section: str, entry: entries.Entry, node: yaml.Mapping, play: _Play) -> Declared:
+    if not isinstance(entry, entries.InstanceEntry):
+        return Declared(section, entry.name, entry, node, play.folder)
+    hosts = play.hosts if entry.hosts is None else _hosts(entry.hosts, node, play.request, play.found)
+    if entry.hosts is None and not play.names_hosts:
+        play.found.add(node.mark, "no hosts for this instance", hint="add hosts: to its play, a pattern such as all")
+    selected = play.request.tags.takes((*play.tags, *entry.tags))
+    return Declared(section, entry.name, entry, node, play.folder, hosts, selected)
+
+
+def _lost(sections: Iterable[str], node: yaml.Node) -> Iterator[Declared]:
+    """Stands for entries whose names are lost in an error, so that nobody is told that they are missing."""
+    return (Declared(section, "", None, node) for section in sections)
