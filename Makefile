@@ -1,0 +1,59 @@
+# What README names. Every target installs what it needs, from nothing, on Debian 12 as root or with sudo.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+ORC := $(VENV)/bin/orchestrator
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# The demo keeps to a folder of its own, so that `make demo-down` can remove every trace of it.
+DEMO := $(HOME)/.local/state/orchestrator-demo
+DEMO_ENV := env ORCHESTRATOR_LAB_DIR=$(DEMO)/lab ORCHESTRATOR_STATE=$(DEMO)/state.db
+DEMO_INVENTORY = $$($(DEMO_ENV) $(ORC) lab status --name demo -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)["inventory"])')
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: packages
+packages: ## Debian packages that practice hosts and tests need (apt; nothing when they are there)
+	@missing=; for p in python3-venv make libxml2-utils $$(python3 -m orchestrator.lab.packages); do \
+	  dpkg-query -W -f '$${db:Status-Status}\n' "$$p" 2>/dev/null | grep -qx installed || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then echo "installing:$$missing"; $(SUDO) apt-get update -q; \
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) -E apt-get install -q -y --no-install-recommends $$missing; fi
+
+.PHONY: install
+install: $(VENV)/.installed ## the command, in .venv
+$(VENV)/.installed: setup.cfg pyproject.toml
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+.PHONY: demo
+demo: packages install ## practice hosts, a guest image, three real VMs ACTIVE
+	$(SUDO) $(DEMO_ENV) $(ORC) lab up --name demo --hosts 2
+	$(SUDO) $(DEMO_ENV) $(ORC) lab image
+	$(SUDO) $(DEMO_ENV) $(ORC) apply -i "$(DEMO_INVENTORY)" -e image=$(DEMO)/lab/guest.qcow2 -v playbooks/quickstart.yaml
+	$(SUDO) $(DEMO_ENV) $(ORC) get instances
+	@for name in $$($(SUDO) $(DEMO_ENV) $(ORC) get instances -o name); do \
+	  $(SUDO) $(DEMO_ENV) tests/wait_for_guest "$(ORC)" "$(DEMO_INVENTORY)" "$$name"; done
+
+.PHONY: demo-down
+demo-down: ## remove every trace of the demo (packages and .venv stay)
+	if [ -x $(ORC) ]; then $(SUDO) $(DEMO_ENV) $(ORC) lab down --name demo; fi
+	$(SUDO) rm -rf -- $(DEMO)
+
+.PHONY: check
+check: install ## ruff, mypy --strict, import-linter
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+
+.PHONY: test
+test: packages install ## every test, end to end on practice hosts included (root)
+	$(SUDO) $(VENV)/bin/pytest
+
+.PHONY: bench
+bench: packages install ## benchmarks, as ratios to a baseline run side by side
+	$(SUDO) $(VENV)/bin/pytest -q -s tests/bench --benchmarks
