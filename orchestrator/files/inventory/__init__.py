@@ -6,12 +6,14 @@ A new host variable is one row in hosts.py. Never here: Jinja (a variable we rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from orchestrator.files.inventory import hosts, sources, tree, variables
 from orchestrator.model.errors import SpecError, SpecErrors
 from orchestrator.model.host import Inventory
 
+PLACE = re.compile(r"(.*):([0-9]+):([0-9]+)", re.DOTALL)
 
 def load(paths: Sequence[str]) -> Inventory:
     """The inventory of all sources together, later ones adding to earlier ones: files, directories, programs, `host1,host2,`.
@@ -30,10 +32,18 @@ def load(paths: Sequence[str]) -> Inventory:
         sources=tuple(paths),
     )
     if found.errors:
-        raise SpecErrors(_each_once(found.errors))
+        raise SpecErrors(_in_order(found.errors))
     return result
 
 
-def _each_once(errors: Sequence[SpecError]) -> tuple[SpecError, ...]:
-    """A group's wrong variable is met once for each of its hosts, and told once."""
-    return tuple({str(error): error for error in errors}.values())
+def _in_order(errors: Sequence[SpecError]) -> tuple[SpecError, ...]:
+    """By file, as they were read, then by line. A group's wrong variable is met once for each of its hosts, and told once."""
+    places = [PLACE.fullmatch(error.where) for error in errors]
+    files = {(place[1] if place else error.where): None for place, error in zip(places, errors, strict=True)}
+    order = {file: number for number, file in enumerate(files)}
+
+    def key(error: SpecError) -> tuple[int, int, int]:
+        place = PLACE.fullmatch(error.where)
+        return (order[place[1]], int(place[2]), int(place[3])) if place else (order[error.where], 0, 0)
+
+    return tuple({str(error): error for error in sorted(errors, key=key)}.values())

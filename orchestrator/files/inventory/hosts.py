@@ -48,14 +48,14 @@ CONNECTING: Mapping[str, tuple[str, read_as.Read[Any]]] = {
     "ansible_ssh_user": ("user", _user),
     "ansible_private_key_file": ("private_key_file", _key_file),
     "ansible_ssh_private_key_file": ("private_key_file", _key_file),
-    "ansible_connection": ("connection", read_as.choice(CONNECTIONS)),
+    "ansible_connection": ("connection", read_as.choice(CONNECTIONS, "ssh or local")),
 }
 OFFERING: Mapping[str, tuple[str, read_as.Read[Any]]] = {
     "ansible_become": ("become", read_as.truth),
     "availability_zone": ("availability_zone", read_as.matching(read_as.WORD, "letters, digits, '.', '-' and '_'")),
     "aggregates": ("aggregates", read_as.words),
     "instances_path": ("instances_path", read_as.directory),
-    "virt_type": ("virt_type", read_as.choice(KINDS)),
+    "virt_type": ("virt_type", read_as.choice(KINDS, "kvm or qemu")),
     "physical_networks": ("physical_networks", read_as.networks),
     "cpu_allocation_ratio": ("cpu_allocation_ratio", read_as.ratio),
     "ram_allocation_ratio": ("ram_allocation_ratio", read_as.ratio),

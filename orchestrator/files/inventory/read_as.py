@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
 from orchestrator.files import yaml
-from orchestrator.model.errors import SpecError
+from orchestrator.model.errors import SpecError, SpecErrors
 
 T = TypeVar("T")
 Read = Callable[[str, yaml.Node], T]
@@ -55,12 +55,12 @@ def satisfying(test: Callable[[str], bool], expected: str) -> Read[str]:
     return read
 
 
-def choice(choices: Mapping[str, T]) -> Read[T]:
-    """One of the words of `choices`, and what it stands for."""
+def choice(choices: Mapping[str, T], expected: str) -> Read[T]:
+    """One of the words of `choices`: what it stands for."""
 
     def read(name: str, node: yaml.Node) -> T:
         found = text(name, node)
-        return choices[found] if found in choices else refuse(name, node, f"one of {', '.join(choices)}")
+        return choices[found] if found in choices else refuse(name, node, expected)
 
     return read
 
@@ -117,4 +117,13 @@ def networks(name: str, node: yaml.Node) -> dict[str, str]:
         refuse(name, node, "a mapping of network names to interfaces", "such as {physnet1: eth1}")
     device = matching(DEVICE, "a bridge or interface: at most 15 letters, digits, '.', '-' and '_'")
     network = matching(WORD, "a name of letters, digits, '.', '-' and '_'")
-    return {network(name, key): device(f"{name}.{key.text}", value) for key, value in node.items}
+    errors: list[SpecError] = []
+    found: dict[str, str] = {}
+    for key, value in node.items:
+        try:
+            found[network(name, key)] = device(f"{name}.{key.text}", value)
+        except SpecError as error:
+            errors.append(error)
+    if errors:
+        raise SpecErrors(errors)
+    return found

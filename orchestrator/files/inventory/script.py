@@ -45,6 +45,15 @@ def read(path: Path, into: tree.Tree) -> None:
         into.wrong(error)
 
 
+def _known(meta: object, mark: Mark) -> dict[str, object] | None:
+    """Variables by host, when the program told them all at once."""
+    if not isinstance(meta, dict) or "hostvars" not in meta:
+        return None
+    if not isinstance(meta["hostvars"], dict):
+        raise SpecError("'hostvars' must be an object", str(mark), "in '_meta' of the program's answer")
+    return meta["hostvars"]
+
+
 def _group(name: str, body: object, mark: Mark, into: tree.Tree) -> tuple[str, ...]:
     """Add a group, and return its hosts. A list is a group's hosts; an object without sections, the variables of a host."""
     into.group(name, mark)
@@ -126,8 +135,7 @@ def _bounded(process: subprocess.Popen[bytes], late: threading.Event) -> bytes:
     timer = threading.Timer(TIMEOUT, stop)
     timer.start()
     try:
-        assert_stream = process.stdout
-        output = assert_stream.read(OUTPUT_LIMIT + 1) if assert_stream else b""
+        output = process.stdout.read(OUTPUT_LIMIT + 1) if process.stdout else b""
         if len(output) > OUTPUT_LIMIT:
             _kill(process)
         process.wait()
