@@ -1,0 +1,33 @@
+"""Which subnet a lab gets."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Iterable
+
+from orchestrator.model import errors
+
+_FIRST, _LAST = 64, 255  # of 10.x: 10.0 to 10.63 are what sites and the examples use most
+_COUNT = (_LAST - _FIRST) * 256
+_SPECIFIC = 16  # a route wider than this is somebody's way out (a VPN's 10.0.0.0/8), and a /24 beside it does no harm
+
+
+def pick(name: str, in_use: Iterable[str]) -> str:
+    """A free /24 as `10.x.y`: where the name's digest points, or the next that overlaps none of the IPv4 networks in use.
+
+    The same name gets the same subnet as long as it is free. Raises OrchestratorError when none is.
+    """
+    taken = [network for network in map(_network, in_use) if network.prefixlen >= _SPECIFIC]
+    start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    for step in range(_COUNT):
+        high, low = divmod((start + step) % _COUNT, 256)
+        prefix = f"10.{_FIRST + high}.{low}"
+        if not any(_network(f"{prefix}.0/24").overlaps(network) for network in taken):
+            return prefix
+    why = f"this machine has addresses or routes in all of 10.{_FIRST}.0.0 to 10.{_LAST - 1}.255.255"
+    raise errors.OrchestratorError("no free subnet for the lab", name, why)
+
+
+def _network(text: str) -> ipaddress.IPv4Network:
+    return ipaddress.IPv4Network(text, strict=False)

@@ -1,0 +1,128 @@
+"""The wires of a lab: a network namespace with two bridges, `mgmt` (this machine is on it too) and `phys0`.
+
+The bridges are not in this machine's own namespace, so that its firewall (Docker's FORWARD DROP, say) never sees what the hosts say to each
+other. Namespaces are called `<lab>-switch` and `<lab>-<number>`; this machine has one link, `<lab>-0`, whose alias tells the lab's folder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from orchestrator.lab import folder as folders
+from orchestrator.lab import programs
+
+_ALIAS = 255  # characters the kernel keeps
+
+
+def namespace(lab: str, number: int) -> str:
+    """The network namespace of host `number`."""
+    return f"{lab}-{number}"
+
+
+def namespaces(lab: str) -> tuple[str, ...]:
+    """The lab's network namespaces that are there, hosts' and switch's."""
+    names = (line.split()[0] for line in _ip("netns", "list").splitlines() if line)
+    return tuple(name for name in names if re.fullmatch(rf"{lab}-(\d+|switch)", name))
+
+
+def numbers(lab: str) -> tuple[int, ...]:
+    """The numbers of the hosts that have a namespace."""
+    tails = (name.removeprefix(f"{lab}-") for name in namespaces(lab))
+    return tuple(sorted(int(tail) for tail in tails if tail.isdigit()))
+
+
+def load_bridge_netfilter() -> bool:
+    """Load the kernel module; whether that went well."""
+    return programs.succeeds(("modprobe", "br_netfilter"), "lab")
+
+
+def owner(lab: str) -> str | None:
+    """The folder that the lab of this name on this machine belongs to; None when no such lab has a link here."""
+    links = json.loads(_ip("-j", "link", "show"))
+    return next((link.get("ifalias", "") for link in links if link["ifname"] == f"{lab}-0"), None)
+
+
+def alias(folder: folders.Folder) -> str:
+    """What `owner` says of a lab in this folder."""
+    return str(folder.path)[-_ALIAS:]
+
+
+def in_use() -> Iterator[str]:
+    """The IPv4 networks that this machine has an address or a route in."""
+    for link in json.loads(_ip("-j", "-4", "address", "show")):
+        yield from (f"{address['local']}/{address['prefixlen']}" for address in link.get("addr_info", ()))
+    routes = json.loads(_ip("-j", "-4", "route", "show", "table", "all"))
+    yield from (route["dst"] for route in routes if route["dst"] != "default")
+
+
+def make(folder: folders.Folder, record: folders.Record) -> None:
+    """Make the switch and this machine's link to it; half-made ones are made anew, good ones left alone."""
+    lab, inside = folder.name, f"{folder.name}-switch"
+    if owner(lab) == alias(folder):
+        return  # the alias is written last
+    remove_link(lab)
+    if inside in namespaces(lab):
+        _ip("netns", "delete", inside)
+    _ip("netns", "add", inside)
+    for bridge in ("mgmt", "phys0"):
+        _ip("-n", inside, "link", "add", bridge, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+        _ip("-n", inside, "link", "set", bridge, "up")
+    off = [f"net.bridge.bridge-nf-call-{family}=0" for family in ("iptables", "ip6tables", "arptables")]
+    programs.run(("nsenter", f"--net=/run/netns/{inside}", "sysctl", "-qw", *off), lab)
+    _ip("link", "add", f"{lab}-0", "type", "veth", "peer", "name", "machine", "netns", inside)
+    _ip("-n", inside, "link", "set", "machine", "master", "mgmt", "up")
+    _ip("address", "add", f"{record.address(0)}/24", "dev", f"{lab}-0")
+    _ip("link", "set", f"{lab}-0", "up")
+    _ip("link", "set", f"{lab}-0", "alias", alias(folder))
+
+
+def connect(folder: folders.Folder, record: folders.Record, number: int) -> None:
+    """Give host `number` a network namespace: eth0 with its management address, eth1 on the wire phys0 with none.
+
+    What an earlier life left in it (bridges, rules) is gone, as after a real host's boot; MACs stay.
+    """
+    inside, own = f"{folder.name}-switch", namespace(folder.name, number)
+    disconnect(folder.name, number)
+    _ip("netns", "add", own)
+    octets = [int(part) for part in record.address(number).split(".")]
+    tail = ":".join(f"{octet:02x}" for octet in octets)
+    for interface, bridge in (("eth0", "mgmt"), ("eth1", "phys0")):
+        port, mac = f"h{number}-{interface}", f"02:0{interface[-1]}:{tail}"
+        peer = ("peer", "name", interface, "address", mac, "netns", own)
+        _ip("-n", inside, "link", "add", port, "type", "veth", *peer)
+        _ip("-n", inside, "link", "set", port, "master", bridge, "up")
+        _ip("-n", own, "link", "set", interface, "up")
+    _ip("-n", own, "link", "set", "lo", "up")
+    _ip("-n", own, "address", "add", f"{record.address(number)}/24", "dev", "eth0")
+    _ip("-n", own, "route", "add", "default", "via", record.address(0))
+
+
+def disconnect(lab: str, number: int) -> None:
+    """Take host `number`'s namespace and wires away, if they are there."""
+    there = namespaces(lab)
+    if namespace(lab, number) in there:
+        _ip("netns", "delete", namespace(lab, number))
+    if f"{lab}-switch" not in there:
+        return
+    for link in json.loads(_ip("-j", "-n", f"{lab}-switch", "link", "show")):
+        if link["ifname"].startswith(f"h{number}-"):  # the kernel takes its time over a dead namespace's links
+            programs.succeeds(("ip", "-n", f"{lab}-switch", "link", "delete", link["ifname"]), lab)
+
+
+def remove_link(lab: str) -> None:
+    """Take this machine's link away, if it is there."""
+    if owner(lab) is not None:
+        _ip("link", "delete", f"{lab}-0")
+
+
+def remove(lab: str) -> None:
+    """Take everything away that is called as this lab's wires are."""
+    remove_link(lab)
+    for name in namespaces(lab):
+        _ip("netns", "delete", name)
+
+
+def _ip(*argv: str) -> str:
+    return programs.run(("ip", *argv), "lab").decode()
