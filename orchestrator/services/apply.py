@@ -40,7 +40,7 @@ def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
 def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Plan:
     """The plan with its placements recorded."""
     for _ in range(TRIES):
-        plan, choose = planning.plan(app, desired)
+        plan, choose = planning.plan(app, desired, run)
         if fingerprint not in (None, plan.fingerprint()):
             raise errors.StalePlan(
                 "the plan is stale", why="what it was made from has changed since", hint="make a new one with `orchestrator plan`"

@@ -31,7 +31,7 @@ def carry_out(app: App, context: Context, courses: Sequence[Course], onward: Onw
             earlier = outcomes.get(outcome.name)
             outcomes[outcome.name] = outcome if earlier is None else _sum(earlier, outcome)
             arrived += [outcome.name] if outcome.status == "changed" else []
-        courses = _next(app, arrived, onward)
+        courses = _next(app, context, arrived, onward)
     return outcomes
 
 
@@ -53,11 +53,11 @@ def _round(app: App, context: Context, courses: Sequence[Course], number: int) -
         return [outcome for outcomes in pool.map(run, by_host) for outcome in outcomes]
 
 
-def _next(app: App, arrived: Sequence[str], onward: Onward) -> list[Course]:
+def _next(app: App, context: Context, arrived: Sequence[str], onward: Onward) -> list[Course]:
     records = [record for record in app.store.records() if record.instance.name in arrived and record.state != GOALS.get(record.wanted)]
     if not records:
         return []
     hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
-    seen = observe(app, hosts, records)
+    seen = observe(app, hosts, records, context.run)
     found = (onward(record, seen[record.instance.host].facts) for record in records if not seen[record.instance.host].error)
     return [course for course in found if course]

@@ -25,7 +25,7 @@ def act(app: App, verb: str, names: Sequence[str]) -> Report:
     with running.run(app, verb, names) as run:
         records = pick(app, names)
         hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
-        seen = observe(app, hosts, records)
+        seen = observe(app, hosts, records, run)
         unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
         reached = [record for record in records if record.instance.host not in unreachable]
         charted = {record.instance.name: _chart(verb, record, seen[record.instance.host].facts) for record in reached}

@@ -13,6 +13,8 @@ from orchestrator.model import errors
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Record
 from orchestrator.planning import course
+from orchestrator.ports.store import OpenJob, Run
+from orchestrator.ports.writes import Seen, Settle
 from orchestrator.services.app import App
 
 
@@ -26,21 +28,21 @@ class Observation:
     error: errors.HostError | None = None
 
 
-def observe(app: App, hosts: Sequence[Host], records: Sequence[Record]) -> dict[str, Observation]:
+def observe(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run | None = None) -> dict[str, Observation]:
     """Observations by host name: the host itself, and everything that the records of instances there rest on.
 
-    Jobs whose end is unknown are waited for first, so that what is seen is not about to change.
+    With a `run` that owns the records, batches of theirs whose end is unknown are waited for first, so that what is seen is not about to
+    change; then they count as observed, and the hosts as seen.
     """
     if not hosts:
         return {}
     known = app.store.capacities()
-    attach: dict[str, tuple[str, ...]] = {}
-    for job in app.store.open_jobs():
-        attach[job.host] = (*attach.get(job.host, ()), job.job)
+    left = _left(app, records) if run else ()
 
     def look(host: Host) -> Observation:
         keys = _keys(host, [record for record in records if record.instance.host == host.name], known.get(host.name))
-        batch = Batch(f"look-{host.name}", 0, reads=gather.commands(keys), attach=attach.get(host.name, ()))
+        attach = tuple(job.job for job in left if job.host == host.name)
+        batch = Batch(f"look-{host.name}", 0, reads=gather.commands(keys), attach=attach)
         try:
             facts = gather.parse(keys, app.transport.run(host, batch, lambda record: None))
             return Observation(host, facts, _capacity(host, facts, known.get(host.name)))
@@ -48,7 +50,24 @@ def observe(app: App, hosts: Sequence[Host], records: Sequence[Record]) -> dict[
             return Observation(host, error=error)
 
     with futures.ThreadPoolExecutor(min(app.forks, len(hosts))) as pool:
-        return {seen.host.name: seen for seen in pool.map(look, hosts)}
+        seen = {each.host.name: each for each in pool.map(look, hosts)}
+    if run:
+        _note(app, run, seen, left)
+    return seen
+
+
+def _left(app: App, records: Sequence[Record]) -> tuple[OpenJob, ...]:
+    """Open batches of these instances: the runs that began them are dead, or their names could not be owned now."""
+    ours = {record.instance.uuid for record in records}
+    return tuple(job for job in app.store.open_jobs() if ours & set(job.uuids))
+
+
+def _note(app: App, run: Run, seen: Mapping[str, Observation], left: Sequence[OpenJob]) -> None:
+    known = app.store.capacities()
+    fresh = [Seen(name, each.capacity) for name, each in seen.items() if each.capacity and each.capacity != known.get(name)]
+    over = [Settle(job.job, "observed") for job in left if job.host in seen and not seen[job.host].error]
+    if fresh or over:
+        app.store.commit(run, [*fresh, *over])
 
 
 def _keys(host: Host, records: Sequence[Record], known: Capacity | None) -> tuple[Key, ...]:
@@ -61,5 +80,12 @@ def _keys(host: Host, records: Sequence[Record], known: Capacity | None) -> tupl
 def _capacity(host: Host, facts: Mapping[Key, object], known: Capacity | None) -> Capacity:
     seen = facts[compute.Key(host.instances_path)]
     assert isinstance(seen, compute.Compute)  # noqa: S101  # the fact's own type
+    if known and known.machine_id != seen.machine_id:
+        raise errors.HostError(
+            "another machine answers",
+            host.name,
+            f"machine id was {known.machine_id} and is {seen.machine_id}",
+            "mend ansible_host in the inventory",
+        )
     detected = known.virt_type if known else ("kvm" if facts.get(kvm.Key()) else "qemu")
     return Capacity(seen.machine_id, seen.boot_id, seen.vcpus, seen.memory_mb, seen.disk_gb, seen.free_disk_gb, host.virt_type or detected)

@@ -13,14 +13,14 @@ from orchestrator.model.instance import Record
 from orchestrator.planning import compare, course, decide
 from orchestrator.planning import place as placing
 from orchestrator.planning.plan import Change, Plan
-from orchestrator.ports.store import Placement, Snapshot
+from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
 
 Decide = Callable[[Snapshot], Sequence[Placement]]
 
 
-def plan(app: App, desired: Desired) -> tuple[Plan, Decide]:
+def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Decide]:
     """The plan, and the decision on new instances, to be taken again inside the store's transaction.
 
     Raises Conflict when the playbook says something else of an existing instance than what it was made of, or a host already has what would be made;
@@ -32,7 +32,7 @@ def plan(app: App, desired: Desired) -> tuple[Plan, Decide]:
     known = [records[wish.name] for wish in wishes if wish.name in records]
     new = [wish for wish in wishes if wish.name not in records and wish.state != "absent"]
     _refuse_changes(records, wishes, desired)
-    seen = observe(app, _hosts(app, known, new), known)
+    seen = observe(app, _hosts(app, known, new), known, run)
     sites = [placing.Site(each.host, each.facts, each.capacity) for each in seen.values() if each.capacity]
     choose: Decide = partial(_place, new, desired, sites, app.store.lineage)
     _refuse_unplaced(new, seen)
