@@ -75,6 +75,11 @@ class Database:
             runs.names(connection, run, tuple(placement.instance.name for placement in placements))
             return instances.place(connection, seen, placements, self._clock.now())
 
+    def snapshot(self) -> Snapshot:
+        """See ports.store."""
+        with self._reading() as connection:
+            return instances.snapshot(connection)
+
     def records(self) -> tuple[Record, ...]:
         """See ports.store."""
         with self._reading() as connection:

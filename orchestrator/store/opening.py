@@ -37,7 +37,7 @@ def store(url: str, clock: clocks.Clock, ids: clocks.Ids) -> database.Database:
 
 def fill(connection: Connection, lineage: str) -> None:
     """The tables of a new store, as all migrations together would have made them."""
-    schema.metadata.create_all(connection)
+    schema.metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(schema.version).values(version_num=schema.HEAD))
     connection.execute(insert(schema.meta).values(lineage=lineage, next_number=1, epoch=0))
 
@@ -65,7 +65,7 @@ def recorded(connection: Connection) -> str | None:
     return connection.execute(select(schema.version.c.version_num)).scalar()
 
 
-def upgrade(place: sqlite.Location, found: str, scripts: Path | None = None) -> None:
+def upgrade(place: sqlite.Location, found: str | None, scripts: Path | None = None) -> None:
     """Run the migrations after `found`, all or none. The store as it was is kept beside it as <store>.<schema>.
 
     Raises OrchestratorError.

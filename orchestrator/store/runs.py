@@ -95,7 +95,8 @@ def _held(row: Row[*tuple[object, ...]]) -> errors.LockHeld:
 
 
 def _elsewhere(name: str, run: Run, epoch: int | None) -> errors.LostOwnership:
-    why = f"this run never asked for it (epoch {run.epoch})" if epoch is None else f"epoch {run.epoch} < {epoch}"
+    newer = epoch is not None and epoch > run.epoch
+    why = f"epoch {run.epoch} < {epoch}" if newer else f"the run of epoch {run.epoch} did not ask for it"
     return _lost(f"instance '{name}' is not in this run's hands", why)
 
 

@@ -147,7 +147,7 @@ def _meaning(path: Path, error: BaseException | None) -> errors.OrchestratorErro
     if code.startswith("SQLITE_BUSY"):
         hint = "wait for it to end and run again; nothing was written"
         return errors.LockHeld("database busy", where, _writer(path), hint)
-    if code == "SQLITE_FULL" or getattr(error, "errno", None) == errno.ENOSPC:
+    if code in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE") or getattr(error, "errno", None) == errno.ENOSPC:
         hint = f"make room on the disk of {path.parent} and run again; what was committed before is safe"
         return errors.OrchestratorError("no room for the store", where, why, hint)
     if code in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):

@@ -1,0 +1,91 @@
+"""Values come back from their text exactly, or not at all."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.commands.command import Action, Command, Upload
+from orchestrator.model.host import Capacity
+from orchestrator.model.instance import Instance, Port
+from orchestrator.ports.writes import Undo
+from orchestrator.store import codec
+from tests.store import samples
+
+st.register_type_strategy(str, st.text(st.characters(exclude_categories=())))  # lone surrogates, NUL and all
+
+
+@given(st.one_of(st.from_type(Instance), st.from_type(Capacity), st.from_type(Undo)))
+def test_what_is_written_is_read(value: object) -> None:
+    text = codec.encode(type(value), value)
+    assert text.isascii()
+    assert codec.decode(type(value), text) == value
+
+
+@given(st.lists(st.from_type(Command | Upload)).map(tuple))
+def test_members_of_a_union_keep_their_class(actions: tuple[Action, ...]) -> None:
+    back = codec.decode(tuple[Action, ...], codec.encode(tuple[Action, ...], actions))
+    assert [(type(one), one) for one in back] == [(type(one), one) for one in actions]
+
+
+def port(**changes: object) -> str:
+    values = json.loads(codec.encode(Port, samples.port()))
+    return json.dumps({**values, **changes})
+
+
+def test_a_field_that_older_text_lacks_takes_its_default() -> None:
+    values = json.loads(port())
+    del values["fixed_ips"], values["interface"]
+    assert codec.decode(Port, json.dumps(values)).fixed_ips == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (port(vlan=7), "Port has no field 'vlan' in this program"),
+        (port(mac=7), "mac: str expected, int found"),
+        (port(fixed_ips=["10.0.0.1", None]), "fixed_ips: str expected, NoneType found"),
+        (port(fixed_ips={}), "fixed_ips: list expected, dict found"),
+        ("{}", "missing"),
+        ("[]", "dict expected, list found"),
+        ("{", "Expecting property name"),
+        ("[" * 200_000, "recursion"),
+    ],
+)
+def test_text_of_something_else_is_refused(text: str, message: str) -> None:
+    with pytest.raises(codec.CodecError, match=message):
+        codec.decode(Port, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[["Reboot", {}]]',
+        '[["Command"]]',
+        "[7]",
+        '[["Upload", {"path": "/a", "content": "%%%"}]]',
+        '[["Command", {"argv": ["a"], "timeout": true}]]',
+        '[["Command", {"argv": ["a"], "timeout": 1.5}]]',
+    ],
+)
+def test_actions_of_something_else_are_refused(text: str) -> None:
+    with pytest.raises(codec.CodecError):
+        codec.decode(tuple[Action, ...], text)
+
+
+def test_pairs_have_two() -> None:
+    with pytest.raises(codec.CodecError, match="2 values expected, 3 found"):
+        codec.decode(tuple[str, str], '["a", "b", "c"]')
+
+
+def test_two_hundred_instances_cost_little_processor_time() -> None:
+    texts = [codec.encode(Instance, samples.new(f"web{number}")) for number in range(200)]
+    codec.decode(Instance, texts[0])
+    begun = time.process_time()
+    for text in texts:
+        codec.decode(Instance, text)
+    assert time.process_time() - begun < 0.25  # of the processor, not of the wall: 0.02 here

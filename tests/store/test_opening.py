@@ -1,0 +1,190 @@
+"""URLs, files and their rights, and files that are no stores: one clear error each, and the file as it was."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator import store as stores
+from orchestrator.model import errors
+from orchestrator.ports import store as ports
+from orchestrator.ports import writes
+from orchestrator.store import schema
+from tests.store import samples
+
+ROOT = Path(__file__).parents[2]
+
+
+def opened(path: Path, query: str = "") -> ports.Store:
+    return stores.open(f"sqlite:///{path}{query}", samples.Clock(), samples.Ids())
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("state.db", "not the URL of a store"),
+        ("", "not the URL of a store"),
+        ("sqlite://", "needs a file"),
+        ("sqlite:///:memory:", "needs a file"),
+        ("postgresql://ops:hunter2@db/orc", "stores are SQLite files"),
+        ("sqlite+aiosqlite:////tmp/x.db", "stores are SQLite files"),
+        ("sqlite:////tmp/x.db?mode=ro", r"the one option is \?timeout"),
+        ("sqlite:////tmp/x.db?timeout=soon", "not the URL of a store"),
+        ("sqlite:////tmp/x.db?timeout=-1", "the one option"),
+        ("sqlite:////tmp/x.db?timeout=nan", "the one option"),
+        ("sqlite:////tmp/x.db?timeout=1&timeout=2", "not the URL of a store"),
+    ],
+)
+def test_a_url_that_cannot_be_a_stores_is_refused(url: str, message: str) -> None:
+    with pytest.raises(errors.UsageError, match=message) as caught:
+        stores.open(url, samples.Clock(), samples.Ids())
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_relative_url_is_of_the_folder_it_was_opened_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = stores.open("sqlite:///state.db", samples.Clock(), samples.Ids())
+    monkeypatch.chdir("/")
+    store.begin("apply", ["web1"])
+    assert (tmp_path / "state.db").exists()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_only_the_owner_may_read(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "made" / "state.db"
+    before = os.umask(umask)
+    try:
+        store = opened(path)
+        store.begin("apply", ["web1"])
+        files = [path, *path.parent.glob("state.db-*"), *path.parent.glob("state.db.runs/*")]
+        assert {file.name.rpartition("-")[2] for file in files[1:3]} == {"wal", "shm"}
+        assert {mode(file) for file in files} == {0o600}
+        assert (mode(path.parent), mode(path.parent / "state.db.runs")) == (0o700, 0o700)
+        store.close()
+    finally:
+        os.umask(before)
+
+
+def test_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    store = opened(tmp_path / "state.db")
+    store.finish(store.begin("apply", ["web1"]), "ok", "")
+    store.close()
+    assert sorted(file.name for file in tmp_path.rglob("*")) == ["state.db", "state.db.runs"]
+
+
+def test_it_is_durable_and_strict(tmp_path: Path) -> None:
+    store = opened(tmp_path / "state.db")
+    with store._engine.connect() as connection:  # type: ignore[attr-defined]
+        pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")]
+    assert pragmas == ["wal", 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "an empty file, not a store"),
+        (b"apiVersion: v1\n" * 100, "not a store, or damaged.*file is not a database"),
+        (b"\x00" * 8192, "not a store, or damaged"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_and_left_alone(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(content)
+    with pytest.raises(errors.OrchestratorError, match=message) as caught:
+        opened(path)
+    assert caught.value.where == str(path)
+    assert "backup" in caught.value.hint
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+    with pytest.raises(errors.OrchestratorError, match="a database of something else"):
+        opened(path)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(errors.OrchestratorError, match="a folder, not a store"):
+        opened(tmp_path)
+
+
+def test_a_place_where_no_folder_can_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(errors.OrchestratorError, match="cannot be opened for writing"):
+        opened(tmp_path / "file" / "state.db")
+
+
+def test_a_newer_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    opened(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(errors.OrchestratorError, match=f"newer orchestrator: its schema is 9999, this program knows up to {schema.HEAD}"):
+        opened(path)
+
+
+def test_a_damaged_page_is_told_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = opened(path)
+    names = [f"web{number}" for number in range(50)]
+    store.place(store.begin("apply", names), lambda seen: [samples.placement(samples.new(name)) for name in names])
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[8192:] = os.urandom(len(content) - 8192)
+    path.write_bytes(content)
+    with pytest.raises(errors.OrchestratorError, match="not a store, or damaged"):
+        opened(path).records()
+
+
+def test_an_instance_written_by_a_newer_program_is_not_half_read(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = opened(path)
+    store.place(store.begin("apply", ["web1"]), lambda seen: [samples.placement(samples.new("web1"))])
+    with sqlite3.connect(path) as connection:
+        connection.execute("""UPDATE instances SET body = json_set(body, '$.volumes', json('[]'))""")
+    with pytest.raises(errors.OrchestratorError, match=r"instance 'web1' cannot be read.*no field 'volumes'"):
+        store.records()
+
+
+def test_another_writer_is_waited_for_within_bounds_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = opened(path, "?timeout=0.2")
+    run = store.begin("apply", [])
+    program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); print('held', flush=True); input()"
+    other = subprocess.Popen([sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdin is not None
+    assert other.stdout is not None
+    other.stdout.readline()
+    with pytest.raises(errors.LockHeld, match=rf"database busy: pid {other.pid} is writing to it"):
+        store.commit(run, [writes.Resource("flavor", "m1", "{}")])
+    assert store.resources("flavor") == ()
+    other.communicate(b"\n")
+    store.commit(run, [writes.Resource("flavor", "m1", "{}")])
+    assert len(store.resources("flavor")) == 1
+
+
+@pytest.mark.parametrize("statement", ["import orchestrator.store", "store.open(url, samples.Clock(), samples.Ids()).records()"])
+def test_reading_imports_no_more_than_it_must(tmp_path: Path, statement: str) -> None:
+    program = f"""
+import sys
+from orchestrator import store
+from tests.store import samples
+url = sys.argv[1]
+{statement}
+print(*(name for name in ("sqlalchemy", "sqlalchemy.orm", "alembic", "pydantic") if name in sys.modules))
+"""
+    command = [sys.executable, "-c", program, f"sqlite:///{tmp_path}/state.db"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == (["sqlalchemy"] if "open" in statement else [])
