@@ -35,8 +35,7 @@ def read(path: Path, into: tree.Tree) -> None:
     try:
         answer = _object(_run((str(path), "--list")), f"{path} --list")
         hosts = [host for name, body in answer.items() if name != "_meta" for host in _group(name, body, source, into)]
-        meta = answer.get("_meta")
-        known = meta.get("hostvars", {}) if isinstance(meta, dict) else None
+        known = _known(answer.get("_meta"), source)
         for host in dict.fromkeys(hosts):
             if host in into.hosts:  # not when its name was refused
                 variables = _host_variables(path, host) if known is None else known.get(host, {})
