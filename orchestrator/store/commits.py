@@ -101,18 +101,20 @@ class Entry:
             raise errors.Conflict(f"job {settle.job} is not open", why="it was settled before, or never begun")
 
     def _seen(self, seen: writes.Seen) -> None:
-        known = instances.capacities(self.connection).get(seen.host)
-        if known is not None and known.machine_id != seen.capacity.machine_id:
+        table = schema.hosts
+        text = self.connection.execute(select(table.c.body).where(table.c.name == seen.host)).scalar()
+        values = {"seen_at": self.at, "body": codec.encode(Capacity, seen.capacity)}
+        if text is None:
+            self.connection.execute(insert(table).values(name=seen.host, **values))
+            return
+        known = instances.body(Capacity, f"host '{seen.host}'", text)
+        if known.machine_id != seen.capacity.machine_id:
             raise errors.Conflict(
                 f"host {seen.host} is another machine now",
                 why=f"its machine id was {known.machine_id} and is {seen.capacity.machine_id}",
                 hint=f"see that the inventory's ansible_host of {seen.host} is the machine it was",
             )
-        values = {"seen_at": self.at, "body": codec.encode(Capacity, seen.capacity)}
-        if known is None:
-            self.connection.execute(insert(schema.hosts).values(name=seen.host, **values))
-        else:
-            self.connection.execute(update(schema.hosts).where(schema.hosts.c.name == seen.host).values(values))
+        self.connection.execute(update(table).where(table.c.name == seen.host).values(values))
 
     def _resource(self, resource: writes.Resource) -> None:
         table = schema.resources

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from orchestrator.model import errors
 from orchestrator.model.host import Capacity
@@ -55,8 +55,10 @@ def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement
     for placement in placements:
         _claim(taken, placement.instance)
     made = tuple(_record(placement, at) for placement in placements)
-    for record in made:
-        _insert(connection, record)
+    rows = [row for record in made for row in _rows(record)]
+    for table in (schema.instances, schema.ports, schema.addresses):  # in this order: each refers to the one before
+        if mine := [values for into, values in rows if into is table]:
+            connection.execute(insert(table), mine)
     connection.execute(update(schema.meta).values(next_number=seen.next_number + len(made)))
     return made
 
@@ -64,20 +66,20 @@ def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement
 def move(connection: Connection, name: str, wish: Move, at: str) -> None:
     """Compare-and-set on the present state. Raises Conflict when it is another one."""
     table = schema.instances
-    values = {name: getattr(wish, name) for name in ("vm_state", "task_state", "power_state", "fault")}
+    values = {column: getattr(wish, column) for column in ("vm_state", "task_state", "power_state", "fault")}
     values |= {"state": wish.dest, "updated_at": at}
+    expected = update(table).where(table.c.uuid == wish.uuid, table.c.state == wish.source)
+    if not connection.execute(expected.values(values)).rowcount:
+        present = connection.execute(select(table.c.state).where(table.c.uuid == wish.uuid)).scalar()
+        raise errors.Conflict(
+            f"instance '{name}' is {present or 'removed'}, not {wish.source}",
+            why=f"'{wish.trigger}' goes from {wish.source} to {wish.dest}",
+            hint="something else changed it; run again to go on from its present state",
+        )
     if wish.launched:
         text = connection.execute(select(table.c.body).where(table.c.uuid == wish.uuid)).scalar_one()
-        values["body"] = codec.encode(Instance, replace(body(Instance, f"instance '{name}'", text), launched=True))
-    expected = update(table).where(table.c.uuid == wish.uuid, table.c.state == wish.source)
-    if connection.execute(expected.values(values)).rowcount:
-        return
-    present = connection.execute(select(table.c.state).where(table.c.uuid == wish.uuid)).scalar()
-    raise errors.Conflict(
-        f"instance '{name}' is {present or 'removed'}, not {wish.source}",
-        why=f"'{wish.trigger}' goes from {wish.source} to {wish.dest}",
-        hint="something else changed it; run again to go on from its present state",
-    )
+        launched = replace(body(Instance, f"instance '{name}'", text), launched=True)
+        connection.execute(update(table).where(table.c.uuid == wish.uuid).values(body=codec.encode(Instance, launched)))
 
 
 def _claim(taken: dict[str, str], instance: Instance) -> None:
@@ -107,12 +109,13 @@ def _record(placement: Placement, at: str) -> Record:
     )
 
 
-def _insert(connection: Connection, record: Record) -> None:
+def _rows(record: Record) -> Iterator[tuple[Table, dict[str, object]]]:
+    """An instance's rows, and what it claims: each MAC address once, each fixed IP once in its network."""
     instance = record.instance
     row = {name: getattr(record, name) for name in Record.__slots__ if name != "instance"}
     row |= {name: getattr(instance, name) for name in ("uuid", "name", "domain", "host")}
-    connection.execute(insert(schema.instances).values(body=codec.encode(Instance, instance), **row))
+    yield schema.instances, {**row, "body": codec.encode(Instance, instance)}
     for port in instance.ports:
-        connection.execute(insert(schema.ports).values(id=port.id, uuid=instance.uuid, mac=port.mac.lower()))
+        yield schema.ports, {"id": port.id, "uuid": instance.uuid, "mac": port.mac.lower()}
         for ip in port.fixed_ips:
-            connection.execute(insert(schema.addresses).values(network=port.network, ip=ip.lower(), port=port.id))
+            yield schema.addresses, {"network": port.network, "ip": ip.lower(), "port": port.id}

@@ -267,6 +267,13 @@ def test_a_move_compares_and_sets(store: ports.Store) -> None:
     assert states(store) == {"web1": "SPAWNING"}
 
 
+def test_what_was_removed_does_not_move(store: ports.Store) -> None:
+    run, uuid = one(store)
+    with pytest.raises(errors.Conflict, match="'web1' is removed, not BUILDING"):
+        store.commit(run, [writes.Remove(uuid), move(uuid, launched=True)])
+    assert states(store) == {"web1": "BUILDING"}
+
+
 def test_a_fault_lasts_until_the_next_move_and_launched_for_ever(store: ports.Store) -> None:
     run, uuid = one(store)
     (before,) = store.records()
