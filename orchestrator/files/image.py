@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 
 from orchestrator.drivers.images import formats, qcow2, raw
@@ -33,8 +33,8 @@ class Inspected:
     virtual_size: int
 
 
-def path(source: str, folder: Path) -> Path:
-    """Absolute path of an image `source` of a playbook in `folder`; SpecError for anything that is not a path."""
+def check_source(source: str) -> None:
+    """SpecError, without a place, for an image `source` that is not a path on this machine."""
     scheme = SCHEME.fullmatch(source)
     if scheme and scheme.group(1).lower() in ("http", "https"):
         raise errors.SpecError("image downloads are not supported yet", hint="download it and give its path")
@@ -43,12 +43,6 @@ def path(source: str, folder: Path) -> Path:
             f"'{scheme.group(1)}:' is not an image source",
             hint="give a path on this machine; './' before a name with a colon",
         )
-    try:
-        return Path(os.path.abspath(folder / Path(source).expanduser()))  # noqa: PTH100 - normalises `..` without following links
-    except RuntimeError as error:
-        raise errors.SpecError(
-            f"home folder in '{source}' is not known", why=str(error), hint="give an absolute path"
-        ) from None
 
 
 def inspect(file: Path, disk_format: str, checksum: str | None, digests: MutableMapping[str, str]) -> Inspected:
@@ -58,27 +52,22 @@ def inspect(file: Path, disk_format: str, checksum: str | None, digests: Mutable
     SpecError without a place: missing, not a regular file, empty, not of the format, refused for what its header says;
     WrongChecksum.
     """
-    descriptor = _open(file)
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+    with _opened(file) as descriptor:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise errors.SpecError(f"'{file}' is not a regular file")
         if before.st_size == 0:
             raise errors.SpecError(f"'{file}' is empty", hint="copy it again")
         try:
-            virtual = VIRTUAL_SIZES[disk_format](
-                lambda offset, length: os.pread(descriptor, length, offset), before.st_size
-            )
+            virtual = VIRTUAL_SIZES[disk_format](lambda offset, length: os.pread(descriptor, length, offset), before.st_size)
         except errors.SpecError as error:
             raise errors.SpecError(f"'{file}'", why=f"{error.what}: {error.why}", hint=error.hint) from None
         key = f"{file}:{before.st_size}:{before.st_mtime_ns}:{before.st_ino}"
         wanted = ("sha256", *(["sha512"] if (checksum or "").startswith("sha512:") else []))
         if any(f"{algorithm}:{key}" not in digests for algorithm in wanted):
-            found = _digest(stream, wanted)
+            found = _digest(descriptor, wanted)
             if _changed(before, os.fstat(descriptor)):
-                raise errors.SpecError(
-                    f"'{file}' changed while it was read", hint="try again when nothing writes to it"
-                )
+                raise errors.SpecError(f"'{file}' changed while it was read", hint="try again when nothing writes to it")
             digests.update({f"{algorithm}:{key}": value for algorithm, value in found.items()})
     if checksum is not None:
         algorithm, _, expected = checksum.partition(":")
@@ -92,19 +81,25 @@ def inspect(file: Path, disk_format: str, checksum: str | None, digests: Mutable
     return Inspected(digests[f"sha256:{key}"], before.st_size, virtual)
 
 
-def _open(file: Path) -> int:
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[int]:
+    """A descriptor, which unlike a Python file may be a directory's or a device's, to be looked at first."""
     try:
-        return os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
         hint = "check the path" if isinstance(error, FileNotFoundError) else ""
         raise errors.SpecError(f"cannot read '{file}'", why=error.strerror or str(error), hint=hint) from None
     except ValueError as error:
         raise errors.SpecError(f"cannot read {str(file)!r}", why=str(error)) from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def _digest(stream: FileIO, algorithms: tuple[str, ...]) -> dict[str, str]:
+def _digest(descriptor: int, algorithms: tuple[str, ...]) -> dict[str, str]:
     sums = {algorithm: hashlib.new(algorithm) for algorithm in algorithms}
-    while chunk := stream.read(CHUNK):
+    while chunk := os.read(descriptor, CHUNK):
         for each in sums.values():
             each.update(chunk)
     return {algorithm: each.hexdigest() for algorithm, each in sums.items()}

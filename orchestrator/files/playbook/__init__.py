@@ -23,9 +23,9 @@ def load(
     paths: Sequence[Path],
     inventory: host.Inventory,
     variables: Mapping[str, object],
-    *,
     tags: Sequence[str] = (),
     skip_tags: Sequence[str] = (),
+    *,
     digests: MutableMapping[str, str] | None = None,
 ) -> desired.Desired:
     """What the playbooks at `paths` wish for together; instances only as far as `tags` and `skip_tags` select them.

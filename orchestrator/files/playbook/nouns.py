@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, MutableMapping
-from pathlib import Path
 
-from orchestrator.files import image, text
-from orchestrator.files.playbook import catalog, entries, findings, plays, selection
+from orchestrator.files import image
+from orchestrator.files.playbook import catalog, entries, findings, named_files, plays, selection
 from orchestrator.model import desired, errors
 
 GIBIBYTE = 1 << 30
@@ -47,7 +46,8 @@ def images(all_entries: catalog.Catalog, digests: MutableMapping[str, str], foun
     made = {}
     for entry, declared in catalog.entries_of(all_entries, "images", entries.ImageEntry):
         try:
-            file = image.path(entry.source, declared.folder)
+            image.check_source(entry.source)
+            file = named_files.path(entry.source, declared.folder)
             inspected = image.inspect(file, entry.disk_format, entry.checksum, digests)
         except errors.SpecError as error:
             field = "checksum" if isinstance(error, image.WrongChecksum) else "source"
@@ -77,7 +77,7 @@ def keypairs(all_entries: catalog.Catalog, found: findings.Findings) -> dict[str
             found.add(declared.node.mark, what)
             continue
         try:
-            written = entry.public_key or read(entry.public_key_file or EMPTY, declared.folder)
+            written = entry.public_key or named_files.read(entry.public_key_file or EMPTY, declared.folder)
             made[entry.name] = desired.Keypair(entry.name, public_key(written))
         except errors.SpecError as error:
             found.add(declared.place(given[0]), f"keypair '{entry.name}': {error.what}", error.why, error.hint)
@@ -101,16 +101,6 @@ def public_key(written: str) -> str:
     if kind not in KEY_TYPES or len(blob) < 32 or blob[4 : 4 + length] != kind.encode():
         raise errors.SpecError("not an OpenSSH public key", hint=hint)
     return lines[0]
-
-
-def read(name: str, folder: Path) -> str:
-    """The text of a file named in a playbook in `folder`. SpecError without a place."""
-    try:
-        return text.read(folder / Path(name).expanduser())
-    except errors.SpecError as error:
-        raise errors.SpecError(f"{error.what} '{name}'", why=error.why, hint=error.hint) from None
-    except RuntimeError as error:
-        raise errors.SpecError(f"home folder in '{name}' is not known", why=str(error)) from None
 
 
 def instances(all_entries: catalog.Catalog, found: findings.Findings) -> dict[str, desired.InstanceRequest]:
@@ -144,7 +134,7 @@ def _user_data(entry: entries.InstanceEntry, declared: plays.Declared, found: fi
     if not isinstance(entry.user_data, entries.UserDataFile):
         return entry.user_data
     try:
-        return read(entry.user_data.file, declared.folder)
+        return named_files.read(entry.user_data.file, declared.folder)
     except errors.SpecError as error:
         found.add(declared.place("user_data", "file"), f"user_data: {error.what}", error.why, error.hint)
         return None

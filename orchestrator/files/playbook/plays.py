@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.files import text, yaml
-from orchestrator.files.playbook import entries, findings, selection, validation, values, variables
+from orchestrator.files import yaml
+from orchestrator.files.playbook import entries, findings, named_files, selection, validation, values, variables
 from orchestrator.model import errors, host, mark, pattern
 from orchestrator.rendering import bounds
 
@@ -44,6 +44,10 @@ class Declared:
         """Where the value at `loc` was written."""
         return validation.locate(self.node, loc)
 
+    def says(self, key: str) -> bool:
+        """Whether `key` was written, rightly or wrongly."""
+        return isinstance(self.node, yaml.Mapping) and _child(self.node, key) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class _Play:
@@ -59,7 +63,7 @@ class _Play:
 def read(path: Path, request: Request, found: findings.Findings) -> Iterator[Declared]:
     """All entries of the playbook at `path`, those with errors left out and noted."""
     try:
-        document = yaml.load(text.read(path), str(path))
+        document = yaml.load(named_files.content(path), str(path))
     except errors.SpecError as error:
         found.take(error)
         yield from _lost(SECTIONS, yaml.Mapping((), mark.Mark(str(path))))
@@ -136,15 +140,10 @@ def _file(node: yaml.Node, folder: Path, known: Mapping[str, object], found: fin
     try:
         name = values.evaluate(node, known)
         if not isinstance(name, str):
-            raise errors.SpecError("vars_files must be a list of file names", str(node.mark))
-        path = folder / Path(name).expanduser()
-        content = yaml.load(text.read(path), str(path))
-    except errors.SpecErrors as error:
-        found.take(error)
-        return {}
-    except (errors.SpecError, RuntimeError) as error:
-        what = error if isinstance(error, errors.SpecError) else errors.SpecError("home folder is not known", why=str(error))
-        found.add(node.mark, f"vars_files: {what.what}", what.why, what.hint) if what.where != str(node.mark) else found.take(what)
+            raise errors.SpecError("vars_files must be a list of file names")
+        content = yaml.load(named_files.read(name, folder), str(named_files.path(name, folder)))
+    except errors.SpecError as error:
+        found.take(error, node.mark)
         return {}
     if isinstance(content, yaml.Mapping):
         return _named(content, found)
@@ -170,18 +169,19 @@ def _section(key: yaml.Scalar, section: yaml.Node, play: _Play) -> Iterator[Decl
 def _unrolled(section: str, node: yaml.Mapping, play: _Play) -> Iterator[Declared]:
     """The entry once, or for each item of its loop; the first item that is wrong speaks for all."""
     body = _without(node, DIRECTIVES)
-    when = _child(node, "when")
+    when, loop = _child(node, "when"), _child(node, "loop")
     try:
-        for scope in _scopes(_child(node, "loop"), play.variables):
+        for scope in _scopes(loop, play.variables):
             if when is not None and not values.condition(when, scope):
                 continue
+            before = len(play.found)
             data = values.written(body, scope, play.found)
             entry = validation.validate(entries.MODELS[section], section, body, data, play.found)
-            if entry is None:
-                name = data.get("name") if isinstance(data, dict) and body == node else None
-                yield Declared(section, name if isinstance(name, str) else "", None, node)
+            if entry is not None:
+                yield _declared(section, entry, node, play)
+            if entry is None or (loop is not None and len(play.found) > before):
+                yield from _lost({section}, node)
                 return
-            yield _declared(section, entry, node, play)
     except errors.SpecError as error:
         play.found.take(error, node.mark)
         yield from _lost({section}, node)

@@ -36,16 +36,23 @@ class _Subject:
 
 
 def validate(model: type[Model], section: str, node: yaml.Mapping, data: object, found: findings.Findings) -> Model | None:
-    """The entry, or None with all that is wrong with it noted. `section` is the dotted path of its kind, such as `flavors`."""
-    before = len(found)
+    """The entry; all that is wrong with it is noted. `section` is the dotted path of its kind, such as `flavors`.
+
+    What is left of a wrong entry without its wrong parts is returned all the same, so that the rest of it can be checked
+    with the others; None if nothing is left.
+    """
     try:
-        entry = model.model_validate(data)
+        return model.model_validate(data)
     except pydantic.ValidationError as error:
-        entry = None
-        for details in error.errors(include_url=False):
-            if not _failed(details["input"]):
-                _note(details, _Subject(model, section, node, data), found)
-    return entry if len(found) == before else None
+        details = error.errors(include_url=False)
+    for each in details:
+        if not _failed(each["input"]):
+            _note(each, _Subject(model, section, node, data), found)
+    wrong = {each["loc"][0] if each["loc"] else None for each in details}
+    try:
+        return model.model_validate({key: value for key, value in data.items() if key not in wrong} if isinstance(data, dict) else None)
+    except pydantic.ValidationError:
+        return None
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -92,7 +92,7 @@ def whole(unit: str, least: int) -> Callable[[object], int]:
         if isinstance(found, bool) or not isinstance(found, int):
             raise bad(f"must be a whole number{f' of {unit}' if unit else ''}", _plain_number(found, unit))
         if not least <= found <= MOST:
-            raise bad(f"must be {least} to {MOST}", f"in {unit}" if unit else "")
+            raise bad(f"must be {least} to {MOST}{f' {unit}' if unit else ''}")
         return found
 
     return check
@@ -101,7 +101,7 @@ def whole(unit: str, least: int) -> Callable[[object], int]:
 def _plain_number(value: object, unit: str) -> str:
     size = SIZE.fullmatch(str(value).strip())
     if not unit:
-        return "write a plain number"
+        return ""
     if not size or not size.group(2):
         return f"write {unit} as a plain number, such as {512 if unit == 'MiB' else 5}"
     amount = int(size.group(1)) * MEBIBYTES[size.group(2).lower()] / (1024 if unit == "GiB" else 1)
