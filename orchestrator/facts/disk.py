@@ -62,7 +62,7 @@ def _split(paths: Sequence[str], data: bytes) -> dict[str, bytes]:
         begin = at + len(lead) + len(banner)
         starts.append((at, begin, path))
         position = begin
-    ends = [at for at, _, _ in starts[1:]] + [len(data)]
+    ends = [*(at for at, _, _ in starts[1:]), len(data)][: len(starts)]
     return {path: data[begin:end] for (_, begin, path), end in zip(starts, ends, strict=True)}
 
 
