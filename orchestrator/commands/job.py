@@ -1,0 +1,73 @@
+"""The shell text of a job: lanes, run detached from the connection that brought them. POSIX sh (dash, bash and busybox run it).
+
+A job goes on to its end when the connection is cut: own session, HUP and PIPE ignored. Each record goes to the job's `out` and to whoever
+still listens, as one line in one write (shorter than PIPE_BUF), so lanes side by side never mix theirs.
+"""
+
+START = r"""
+trap '' HUP PIPE; umask 022; rm -f -- "$d/script"
+run=/run/orchestrator
+record() { printf 'lane %s\n' "$*" >>"$d/out"; printf '%s lane %s\n' "$m" "$*"; }
+encode() { base64 | tr -d '\n'; }
+"""
+
+JOURNAL = r"""
+journal() { # step command; `date` only when a second has passed
+  read -r up rest </proc/uptime
+  [ "${up%.*}" = "$second" ] || { second=${up%.*}; utc=$(date -u +%Y-%m-%dT%H:%M:%SZ); }
+  printf '%s\n' "$utc epoch=$epoch job=$job lane=$key step=$1 $2" >>/var/log/orchestrator/journal.log
+}
+"""
+
+ACTIONS = r"""
+settle() { # exit code: record it, and say whether it is an accepted one
+  o=; [ ! -s "$f" ] || o=$(tail -c 2000 "$f" | encode)
+  record "$n" "$i" done "$1" "$o"
+  case " $accepts " in *" $1 "*) return 0 ;; esac
+  return 1
+}
+act() { # index timeout accepts step command argv...
+  i=$1 seconds=$2 accepts=$3; journal "$4" "$5"; shift 5
+  timeout -k 5 "$seconds" "$@" >"$f" 2>&1 7>&- 8>&- 9>&-
+  settle "$?"
+}
+put() { # index step command mask mode path, then what prints the content
+  i=$1 accepts=0 mask=$4 mode=$5 path=$6; journal "$2" "$3"; shift 6
+  { rm_stale && ( umask "$mask"; "$@" >"$path.part" ) && executable && \
+    timeout -k 5 600 sync "$path.part" && mv -fT -- "$path.part" "$path"; } >"$f" 2>&1
+  c=$?; [ "$c" = 0 ] || rm -f -- "$path.part"
+  settle "$c"
+}
+rm_stale() { [ ! -e "$path.part" ] || rm -f -- "$path.part"; }
+executable() { case $mode in *[1357]*) chmod "$mode" "$path.part" ;; esac; }
+decode() { printf '%s' "$1" | base64 -d; }
+place() { # index step command staged path
+  i=$1 accepts=0; journal "$2" "$3"
+  mv -fT -- "$4" "$5" >"$f" 2>&1
+  settle "$?"
+}
+"""
+"""A command's output goes to a file, not a pipe, so that a daemon it leaves behind cannot hold its lane; nor do daemons inherit locks (7, 8, 9)."""
+
+LANES = r"""
+deny() { record "$n" 0 "$1" 0 "$(printf '%s' "$2" | encode)"; }
+fence() { # lock; the last line of the file is the highest epoch seen
+  there=0
+  [ ! -e "$run/epochs/$1" ] || while read -r seen; do there=$seen; done <"$run/epochs/$1"
+  if [ "$there" -gt "$epoch" ]; then deny fenced "epoch $there > $epoch"; return 1; fi
+  [ "$there" -eq "$epoch" ] || printf '%s\n' "$epoch" >>"$run/epochs/$1"
+}
+lane() { # number key lock parents...
+  n=$1 key=$2 lock=$3 f=$d/$1.output; shift 3
+  for parent; do [ -e "$d/$parent.ok" ] || { deny skipped "lane $parent did not end well"; return; }; done
+  true >>"$run/locks/$lock" || { deny locked "cannot write $run/locks/$lock"; return; }
+  exec 9>>"$run/locks/$lock"
+  flock -n 9 || timeout "$patience" flock 9 || { deny locked "another job held $run/locks/$lock for $patience s"; return; }
+  case $key in shared/*) ;; *) fence "$lock" || return ;; esac
+  "lane_$n" && true >"$d/$n.ok"
+}
+mkfifo "$d/slots"; exec 7<>"$d/slots"
+slot=$(nproc || echo 2); while [ "$slot" -gt 0 ]; do echo >&7; slot=$((slot - 1)); done
+start() { read -r slot <&7; ( trap 'echo >&7' EXIT; lane "$@" ) & }
+"""
+"""At most one lane a processor: each takes a slot from the fifo and gives it back. Keys under shared/ are nobody's, so any epoch may hold them."""

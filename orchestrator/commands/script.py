@@ -1,0 +1,147 @@
+"""A batch as what goes over the wire: a small bootstrap to execute, the text for its stdin, and the files that follow there.
+
+Pure. On stdin: the session's text, then, if the batch changes anything, the job's text and the bytes of its transfers, all of known length:
+a connection cut anywhere before the last byte starts nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.commands import job as job_text
+from orchestrator.commands import quoting
+from orchestrator.commands import session as session_text
+from orchestrator.commands.command import Action, Batch, Command, Lane, Transfer, Upload
+
+PATIENCE = 30
+"""Seconds a lane waits for its lock before it gives up as `locked`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """`bootstrap` is for `sh -c`; `text`, then `transfers` in this order, for its stdin; `marker` begins each control line of the answer."""
+
+    bootstrap: str
+    text: bytes
+    transfers: tuple[Transfer, ...]
+    marker: bytes
+
+
+def compose(batch: Batch, nonce: str) -> Script:
+    """The script of `batch`. `nonce`: letters and digits nobody can guess, new for each sending: no output can pretend to be a control line."""
+    marker = f"--{nonce}"
+    job = encoded(_job(batch, marker, nonce)) if batch.lanes else b""
+    session = encoded(_session(batch, marker, nonce, len(job)))
+    return Script(session_text.BOOTSTRAP.format(length=len(session)), session + job, transfers(batch), marker.encode())
+
+
+def transfers(batch: Batch) -> tuple[Transfer, ...]:
+    """The batch's transfers in the order of its lanes: the order of their bytes on the wire."""
+    return tuple(action for lane in batch.lanes for action in lane.actions if isinstance(action, Transfer))
+
+
+def encoded(text: str) -> bytes:
+    """Text as bytes; what os.fsdecode made of odd bytes becomes these bytes again."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _staged(transfer: Transfer, nonce: str) -> str:
+    return f"{transfer.path}.{nonce}"
+
+
+def _session(batch: Batch, marker: str, nonce: str, job_length: int) -> str:
+    parts = [f"m={marker}", session_text.START]
+    if batch.lanes or batch.attach:
+        parts.append(session_text.CLAIM)
+    parts += [f"attach {quoting.word(quoting.filename(job))}" for job in batch.attach]
+    if batch.lanes:
+        parts += _launch(batch, nonce, job_length)
+    if batch.reads:
+        parts += [session_text.READ, "{", *_reads(batch), "} </dev/null"]
+    parts.append("finish")
+    if batch.lanes:
+        parts.append("prune")
+    return _joined(parts)
+
+
+def _launch(batch: Batch, nonce: str, length: int) -> Iterator[str]:
+    files = transfers(batch)
+    staged = quoting.words(tuple(_staged(transfer, nonce) for transfer in files))
+    yield f"job={quoting.word(quoting.filename(batch.job))}"
+    yield session_text.RUN
+    yield f"b=$(dd bs=65536 count={length} iflag=fullblock,count_bytes); [ ${{#b}} = {length} ] || exit 1"
+    if files:
+        yield f"trap {quoting.word(f'rm -f -- {staged}')} EXIT"
+    for transfer in files:
+        yield f"stage {transfer.size} {quoting.word(_staged(transfer, nonce))}"
+    yield "launch"
+    if files:
+        yield f"rm -f -- {staged}"
+
+
+def _reads(batch: Batch) -> Iterator[str]:
+    for index, read in enumerate(batch.reads):
+        yield f"{_stdin(read)}get {index} {read.timeout} {quoting.words(read.argv)}"
+
+
+def _job(batch: Batch, marker: str, nonce: str) -> str:
+    name = quoting.filename(batch.job)
+    numbers = {lane.key: number for number, lane in enumerate(batch.lanes)}
+    parts = [
+        f"m={marker} job={quoting.word(name)} d={quoting.word(f'/run/orchestrator/jobs/{name}')}",
+        f"epoch={batch.epoch} patience={PATIENCE}",
+        job_text.START,
+        job_text.JOURNAL,
+        job_text.ACTIONS,
+        job_text.LANES,
+    ]
+    for number, lane in enumerate(batch.lanes):
+        parts += [f"lane_{number}() {{ :", *(_action(i, action, nonce) for i, action in enumerate(lane.actions)), "}"]
+    for rank in (False, True):
+        parts += [_start(numbers, lane) for lane in batch.lanes if bool(lane.after) is rank]
+        parts.append("wait")
+    parts.append('true >"$d/done"')
+    return _joined(parts)
+
+
+def _start(numbers: dict[str, int], lane: Lane) -> str:
+    parents = " ".join(str(numbers[key]) for key in lane.after)
+    key = quoting.word(quoting.line(lane.key))
+    return f"start {numbers[lane.key]} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
+
+
+def _action(index: int, action: Action, nonce: str) -> str:
+    told = f"{quoting.word(quoting.line(action.step or '-'))} {quoting.word(quoting.line(action.shown()))}"
+    match action:
+        case Command():
+            accepts = " ".join(str(code) for code in action.accepts)
+            line = f"{_stdin(action)}act {index} {action.timeout} '{accepts}' {told} {quoting.words(action.argv)}"
+        case Upload():
+            target = f"{0o777 & ~action.mode:o} {action.mode:o} {quoting.word(action.path)}"
+            line = f"put {index} {told} {target} {_printed(action.content)}"
+        case Transfer():
+            line = f"place {index} {told} {quoting.words((_staged(action, nonce), action.path))}"
+    return f"{line} || return"
+
+
+def _stdin(command: Command) -> str:
+    """What comes before a command on its line: nothing, or a pipe from its stdin's text. printf is the shell's own: `ps` never sees it."""
+    return f"{_printed(encoded(command.stdin))} | " if command.stdin else ""
+
+
+def _printed(content: bytes) -> str:
+    """A shell command that prints `content`: as it stands if a shell can hold it, else through base64."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        return f"decode {base64.b64encode(content).decode()}"
+    return f"printf %s {quoting.word(text)}"
+
+
+def _joined(parts: list[str]) -> str:
+    """One text without a newline at its end: `$(...)` strips it, and the bootstrap compares lengths."""
+    return "\n".join(part.strip("\n") for part in parts)
