@@ -1,0 +1,133 @@
+"""Disk files: qemu-img, mkfs.ext4, mkswap. The qcow2 headers are real ones, so the real parser reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import struct
+import zlib
+from collections.abc import Callable
+
+from tests.fakes import coreutils
+from tests.fakes.state import File, Result, State, UnknownError, failed
+
+MAGIC = b"QFI\xfb"
+
+
+def overlay(base: str, size: int) -> bytes:
+    """What `qemu-img create -F raw -b` of QEMU 7.2 writes into the first KiB: version 3, the name at 0x210."""
+    name = base.encode()
+    head = MAGIC + struct.pack(">IQIIQ", 3, 0x210, len(name), 16, size)
+    head += struct.pack(">IIQQIIQQQQII", 0, 1, 0x30000, 0x10000, 1, 0, 0, 0, 0, 0, 4, 0x70) + bytes(8)
+    head += struct.pack(">II", 0xE2792ACA, 3) + b"raw" + bytes(5)
+    return head.ljust(0x210, b"\0") + name.ljust(0x400 - 0x210, b"\0")
+
+
+def virtual_size(file: File) -> int:
+    """Bytes of the disk inside a qcow2 file."""
+    return int(struct.unpack(">Q", file.content[24:32])[0])
+
+
+def backing(file: File) -> str | None:
+    """The backing file that a qcow2 header names."""
+    if not file.content.startswith(MAGIC):
+        return None
+    offset, length = struct.unpack(">QI", file.content[8:20])
+    return file.content[offset : offset + length].decode() if offset else None
+
+
+def chain(state: State, path: str) -> list[str]:
+    """A disk file and what lies under it."""
+    file = state.file(path)
+    under = backing(file) if file else None
+    return [path, *(chain(state, under) if under else [])]
+
+
+def written_by(state: State) -> dict[str, str]:
+    """Disk files that a running domain has locked for writing, and by whom."""
+    return {path: domain.name for domain in state.domains.values() if domain.active for path in domain.locks}
+
+
+def qemu_img(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    match argv[1:]:
+        case ("create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, path, size):
+            return _create(state, base, path, int(size))
+        case ("convert", "-f", form, "-O", "raw", source, dest):
+            return _convert(state, form, source, dest)
+        case _:
+            raise UnknownError
+
+
+def _unwritable(state: State, path: str) -> str | None:
+    if path in written_by(state):
+        return f'{path}: Failed to get "write" lock\nIs another process using the image [{path}]?'
+    why = coreutils.parent(state, path)
+    return f"{path}: Could not create '{path}': {why}" if why else None
+
+
+def _create(state: State, base: str, path: str, size: int) -> Result:
+    if not state.file(base):
+        return failed(f"qemu-img: {path}: Could not open '{base}': {coreutils.MISSING}\nCould not open backing image.")
+    why = _unwritable(state, path)
+    if why:
+        return failed(f"qemu-img: {why}")
+    state.files[path] = File(overlay(base, size), 196616)
+    return Result()
+
+
+def _convert(state: State, form: str, source: str, dest: str) -> Result:
+    file = state.file(source)
+    if not file:
+        return failed(f"qemu-img: Could not open '{source}': Could not open '{source}': {coreutils.MISSING}")
+    if form == "qcow2" and not file.content.startswith(MAGIC):
+        return failed(f"qemu-img: Could not open '{source}': Image is not in qcow2 format")
+    why = _unwritable(state, dest)
+    if why:
+        return failed(f"qemu-img: {why}")
+    inside = b"disk of " + hashlib.sha256(file.content).hexdigest().encode()  # stands for what the clusters hold
+    state.files[dest] = File(inside, virtual_size(file)) if form == "qcow2" else File(file.content, file.size)
+    return Result()
+
+
+def mkfs_ext4(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    if argv[1:5] != ("-q", "-F", "-L", "ephemeral0"):
+        raise UnknownError
+    file = state.file(argv[-1])
+    if not file:
+        return failed(f"The file {argv[-1]} does not exist and no size was specified.")
+    file.content = bytes(0x438) + b"\x53\xef" + bytes(62) + b"ephemeral0"
+    return Result()
+
+
+def mkswap(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    _, (path,) = coreutils.options(argv, "")
+    file = state.file(path)
+    if not file:
+        return failed(f"mkswap: cannot open {path}: {coreutils.MISSING}")
+    file.content = bytes(4086) + b"SWAPSPACE2"
+    return Result(0, b"Setting up swapspace version 1\n", f"mkswap: {path}: insecure permissions 0644\n".encode())
+
+
+def headers(state: State, paths: tuple[str, ...], size: int) -> bytes:
+    """`head -v -c SIZE -- PATH... 2>/dev/null | gzip -1`."""
+    found = ((path, state.file(path)) for path in paths)
+    parts = (f"==> {path} <==\n".encode() + file.head(size) for path, file in found if file)
+    deflate = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return deflate.compress(b"\n".join(parts)) + deflate.flush()
+
+
+def prlimit(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    """Limits are not modelled; the command after `--` runs."""
+    at = argv.index("--")
+    if any(not word.startswith(("--cpu=", "--as=")) for word in argv[1:at]):
+        raise UnknownError
+    inner = argv[at + 1 :]
+    return PROGRAMS[posixpath.basename(inner[0])](state, inner, stdin) if inner[0] in PROGRAMS else failed("prlimit: failed", 127)
+
+
+PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {
+    "qemu-img": qemu_img,
+    "mkfs.ext4": mkfs_ext4,
+    "mkswap": mkswap,
+    "prlimit": prlimit,
+}

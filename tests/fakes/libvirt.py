@@ -1,0 +1,213 @@
+"""Domains: virsh 9.0 with -q, its outcomes and its words."""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+import uuid
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+
+from orchestrator.facts.domain import URI
+from tests.fakes import coreutils, disks, iproute
+from tests.fakes.state import Directory, Domain, File, Link, Result, State, UnknownError, failed
+
+
+def virsh(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    if argv[1:4] != ("-q", "-c", URI):
+        raise UnknownError
+    if len(argv) == 5:
+        results = [_command(state, tuple(shlex.split(part))) for part in argv[4].split(";")]
+        return Result(results[-1].code, b"".join(each.out for each in results), b"".join(each.err for each in results))
+    return _command(state, argv[4:])
+
+
+def _command(state: State, words: tuple[str, ...]) -> Result:
+    match words:
+        case ("echo", text):
+            return Result(0, f"{text}\n".encode())
+        case ("list", *options):
+            return Result(0, _list(state, frozenset(options)).encode())
+        case ("define", "--validate", "--file", path):
+            return _define(state, path)
+        case ("undefine", "--domain", name, "--keep-nvram"):
+            return _found(state, name, _undefine)
+        case ("dumpxml", "--inactive", name):
+            return _found(state, name, lambda state, domain: Result(0, f"{domain.xml.strip()}\n\n".encode()))
+        case (verb, "--domain", name) if verb in VERBS:
+            return _found(state, name, VERBS[verb])
+        case _:
+            raise UnknownError
+
+
+def _found(state: State, name: str, verb: Callable[[State, Domain], Result]) -> Result:
+    """As virsh looks for a domain: by id, by uuid, by name."""
+    ways = (lambda domain: domain.active and str(domain.number), lambda domain: domain.uuid, lambda domain: domain.name)
+    domain = next((domain for way in ways for domain in state.domains.values() if way(domain) == name), None)
+    return verb(state, domain) if domain else failed(f"error: failed to get domain '{name}'")
+
+
+def _refused(verb: str, domain: Domain, why: str) -> Result:
+    return failed(f"error: Failed to {verb} domain '{domain.name}'\nerror: {why}")
+
+
+def _invalid(verb: str, domain: Domain, why: str) -> Result:
+    return _refused(verb, domain, f"Requested operation is not valid: {why}")
+
+
+def _list(state: State, options: frozenset[str]) -> str:
+    if options - {"--all", "--uuid", "--name", "--transient"}:
+        raise UnknownError
+    active = sorted((domain for domain in state.domains.values() if domain.active), key=lambda domain: domain.number)
+    idle = sorted((domain for domain in state.domains.values() if not domain.active), key=lambda domain: domain.name)
+    shown = active + (idle if "--all" in options else [])
+    shown = [domain for domain in shown if "--transient" not in options or not domain.persistent]
+    if options >= {"--uuid", "--name"}:
+        return "".join(f"{domain.uuid:<36} {domain.name}\n" for domain in shown) + "\n" * ("--all" not in options)
+    if "--name" in options:
+        return "".join(f"{domain.name}\n" for domain in shown) + "\n"
+    rows = [(str(domain.number) if domain.active else "-", domain.name, domain.state) for domain in shown]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
+    return "".join(f" {number:<{widths[0]}}   {name:<{widths[1]}}   {shown}\n" for number, name, shown in rows)
+
+
+def _define(state: State, path: str) -> Result:
+    file = state.file(path)
+    if not file:
+        return failed(f"error: Failed to open file '{path}': {coreutils.MISSING}")
+    head = f"error: Failed to define domain from {path}\nerror: "
+    try:
+        root = ET.fromstring(file.content)  # noqa: S314  # our own test data
+    except ET.ParseError as error:
+        return failed(f"{head}(domain_definition):1: {error}")
+    name = root.findtext("name") or ""
+    identity = root.findtext("uuid") or str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+    taken = state.domains.get(name)
+    if taken and taken.uuid != identity:
+        return failed(f"{head}operation failed: domain '{name}' already exists with uuid {taken.uuid}")
+    other = next((domain for domain in state.domains.values() if domain.uuid == identity and domain.name != name), None)
+    if other:
+        return failed(f"{head}operation failed: domain '{other.name}' is already defined with uuid {identity}")
+    text = file.content.decode()
+    if taken:
+        taken.xml, taken.persistent = text, True
+    else:
+        state.domains[name] = Domain(name, identity, text)
+    return Result()
+
+
+def _undefine(state: State, domain: Domain) -> Result:
+    if not domain.persistent:
+        return _invalid("undefine", domain, "cannot undefine transient domain")
+    domain.persistent = False
+    if not domain.active:
+        del state.domains[domain.name]
+    return Result()
+
+
+def _start(state: State, domain: Domain) -> Result:
+    if domain.active:
+        return failed("error: Domain is already active")
+    root = ET.fromstring(domain.xml)  # noqa: S314  # parsed when it was defined
+    why = _cannot_start(state, root)
+    if why:
+        return _refused("start", domain, why)
+    state.numbers += 1
+    domain.state, domain.number = "running", state.numbers
+    domain.locks = tuple(_source(disk) for disk in root.iter("disk") if disk.find("readonly") is None)
+    taps = {_attribute(each, "target", "dev"): _attribute(each, "source", "bridge") for each in root.iter("interface")}
+    domain.taps = tuple(taps)
+    state.links |= {tap: Link("tun", True, bridge) for tap, bridge in taps.items()}
+    for log in root.iter("log"):
+        state.files.setdefault(log.attrib["file"], File(mode=0o600))
+    state.starts[domain.name] = state.starts.get(domain.name, 0) + 1
+    return Result()
+
+
+def _cannot_start(state: State, root: ET.Element) -> str | None:
+    """Why not, in the order in which libvirt finds out."""
+    for disk in root.iter("disk"):
+        chain = disks.chain(state, _source(disk))
+        missing = next((path for path in chain if not state.file(path)), None)
+        if missing == chain[0]:
+            return f"Cannot access storage file '{missing}' (as uid:0, gid:0): {coreutils.MISSING}"
+        if missing:
+            return f"Cannot access backing file '{missing}' of storage file '{chain[0]}' (as uid:0, gid:0): {coreutils.MISSING}"
+    for interface in root.iter("interface"):
+        bridge, tap = _attribute(interface, "source", "bridge"), _attribute(interface, "target", "dev")
+        if bridge not in state.links:
+            return f"Cannot get interface MTU on '{bridge}': No such device"
+        if tap in state.links:
+            return f"Requested operation is not valid: The {tap} interface already exists"
+        if state.links[bridge].kind != "bridge":
+            return f"Unable to add bridge {bridge} port {tap}: Operation not supported"
+    for log in root.iter("log"):
+        if not isinstance(state.files.get(posixpath.dirname(log.attrib["file"])), Directory):
+            return f"Unable to open file: '{log.attrib['file']}': {coreutils.MISSING}"
+    held = disks.written_by(state)
+    taken = next((_source(disk) for disk in root.iter("disk") if _source(disk) in held and disk.find("readonly") is None), None)
+    return f'internal error: process exited while connecting to monitor: {taken}: Failed to get "write" lock' if taken else None
+
+
+def _source(disk: ET.Element) -> str:
+    return _attribute(disk, "source", "file")
+
+
+def _attribute(element: ET.Element, child: str, name: str) -> str:
+    found = element.find(child)
+    if found is None:
+        raise UnknownError
+    return found.attrib[name]
+
+
+def end(state: State, domain: Domain) -> None:
+    """The QEMU process gone, for whatever reason: its taps with it, and a domain that was not persistent."""
+    for tap in domain.taps:
+        iproute.remove(state, tap)
+    domain.end()
+    if not domain.persistent:
+        del state.domains[domain.name]
+
+
+def _destroy(state: State, domain: Domain) -> Result:
+    if not domain.active:
+        return _invalid("destroy", domain, "domain is not running")
+    end(state, domain)
+    return Result()
+
+
+def _shutdown(state: State, domain: Domain) -> Result:
+    if not domain.active:
+        return _invalid("shutdown", domain, "domain is not running")
+    if domain.name not in state.deaf and domain.state == "running":
+        end(state, domain)
+    return Result()
+
+
+def _resume(state: State, domain: Domain) -> Result:
+    if domain.state != "paused":
+        return _invalid("resume", domain, "domain is already running" if domain.active else "domain is not running")
+    domain.state = "running"
+    return Result()
+
+
+def _suspend(state: State, domain: Domain) -> Result:
+    if not domain.active:
+        return _invalid("suspend", domain, "domain is not running")
+    domain.state = "paused"
+    return Result()
+
+
+def _domstate(state: State, domain: Domain) -> Result:
+    return Result(0, f"{domain.state}\n\n".encode())
+
+
+VERBS: dict[str, Callable[[State, Domain], Result]] = {
+    "start": _start,
+    "destroy": _destroy,
+    "shutdown": _shutdown,
+    "resume": _resume,
+    "suspend": _suspend,
+    "domstate": _domstate,
+}
+PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {"virsh": virsh}

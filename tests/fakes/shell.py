@@ -1,0 +1,85 @@
+"""From argv to a program, or to one of the fixed scripts that our facts and steps run with `sh -c`."""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+from collections.abc import Callable
+
+from orchestrator.facts import compute, disk, domain, kvm
+from orchestrator.states.steps.teardown import shut_down_domain
+from tests.fakes import coreutils, disks, iproute, libvirt
+from tests.fakes.state import Directory, Result, State, UnknownError, failed
+
+
+def run(state: State, argv: tuple[str, ...], stdin: str = "", timeout: int = 60) -> Result:
+    """How the command ends. 127 when nobody here knows it; it is then in `state.unknown` as well."""
+    program = PROGRAMS.get(argv[0])
+    if argv[0] == "sleep":
+        return _sleep(float(argv[-1]), timeout)
+    try:
+        if program is None:
+            raise UnknownError
+        return program(state, argv, stdin.encode("utf-8", "surrogateescape"))
+    except UnknownError:
+        state.unknown.append(argv)
+        return failed(f"timeout: failed to run command '{argv[0]}': No such file or directory", 127)
+
+
+def _sleep(seconds: float, timeout: int) -> Result:
+    """No time passes here; only what `timeout` would have said of it."""
+    return Result(124) if seconds >= timeout else Result()
+
+
+def _sh(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    if len(argv) < 4 or argv[1] != "-c" or argv[2] not in SCRIPTS:
+        raise UnknownError
+    return SCRIPTS[argv[2]](state, argv[4:])
+
+
+def _headers(state: State, paths: tuple[str, ...]) -> Result:
+    return Result(0, base64.b64encode(disks.headers(state, paths, disk.HEAD)))
+
+
+def _compute(state: State, operands: tuple[str, ...]) -> Result:
+    place = operands[0]
+    while place and not isinstance(state.files.get(place), Directory):
+        place = posixpath.dirname(place) if place != "/" else ""
+    used = state.disk_gb - state.free_disk_gb
+    lines = (
+        state.machine_id,
+        state.boot_id,
+        str(state.vcpus),
+        f"MemTotal:       {state.memory_mb * 1024} kB",
+        f"/dev/vda1 {state.disk_gb:>17} {used:>5} {state.free_disk_gb:>9} {100 * used // state.disk_gb:>7}% /",
+    )
+    return Result(0, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _kvm(state: State, operands: tuple[str, ...]) -> Result:
+    return Result(0, b"1\n") if state.kvm else Result(1, b"0\n")
+
+
+def _shut_down(state: State, operands: tuple[str, ...]) -> Result:
+    """The guest asked; while it does not go, `patience` seconds of looking; then its process ended."""
+    name = operands[0]
+    asked = libvirt.virsh(state, ("virsh", "-q", "-c", domain.URI, "shutdown", "--domain", name), b"")
+    found = state.domains.get(name)
+    if found and found.active:
+        libvirt.end(state, found)
+    return Result(0, b"", asked.err)
+
+
+SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
+    disk.SCRIPT: _headers,
+    compute.SCRIPT: _compute,
+    kvm.SCRIPT: _kvm,
+    shut_down_domain.SCRIPT: _shut_down,
+}
+PROGRAMS = {
+    **coreutils.PROGRAMS,
+    **disks.PROGRAMS,
+    **iproute.PROGRAMS,
+    **libvirt.PROGRAMS,
+    "sh": _sh,
+}

@@ -1,0 +1,162 @@
+"""What a host remembers: plain data, picklable, so that it outlives the controller's process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from orchestrator.commands.command import Batch, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a process ended."""
+
+    code: int = 0
+    out: bytes = b""
+    err: bytes = b""
+
+
+class UnknownError(Exception):
+    """A command that the fake does not know: nobody may take its silence for an answer."""
+
+
+def failed(text: str, code: int = 1) -> Result:
+    """A program that complains on stderr."""
+    return Result(code, b"", f"{text}\n".encode())
+
+
+@dataclass(slots=True)
+class File:
+    """A regular file; `size` in bytes, what `content` does not reach is a hole."""
+
+    content: bytes = b""
+    size: int = 0
+    mode: int = 0o644
+
+    def __post_init__(self) -> None:
+        self.size = max(self.size, len(self.content))
+
+    def head(self, size: int) -> bytes:
+        """The first `size` bytes, or all of them."""
+        return self.content[:size].ljust(min(size, self.size), b"\0")
+
+    def chunks(self) -> Iterator[bytes]:
+        """The whole content, holes as zeros."""
+        yield self.content
+        hole = self.size - len(self.content)
+        while hole > 0:
+            yield bytes(min(hole, 1 << 20))
+            hole -= 1 << 20
+
+
+@dataclass(slots=True)
+class Directory:
+    """A directory; what lies in it is known by its path."""
+
+    mode: int = 0o755
+
+
+@dataclass(slots=True)
+class Link:
+    """A network device; `kind` as iproute2 has it, "" for a physical one."""
+
+    kind: str = ""
+    up: bool = False
+    master: str | None = None
+    alias: str | None = None
+
+
+@dataclass(slots=True)
+class Domain:
+    """A libvirt domain. `taps` and `locks` (disk files open for writing) are its process's."""
+
+    name: str
+    uuid: str
+    xml: str
+    state: str = "shut off"
+    persistent: bool = True
+    number: int = 0  # libvirt's id while it runs
+    taps: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        return self.state != "shut off"
+
+    def end(self) -> None:
+        """Its process is gone."""
+        self.state, self.number, self.taps, self.locks = "shut off", 0, (), ()
+
+
+class Entry(NamedTuple):
+    """A line of the host's journal of changing actions, written before each."""
+
+    epoch: int
+    job: str
+    lane: str
+    step: str
+    argv: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Job:
+    """A job as the host keeps it: where it is, what it said, whether its process still lives."""
+
+    batch: Batch
+    staged: dict[str, bytes] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    lane: int = 0  # place in the order of lanes
+    action: int = 0
+    ended_well: set[str] = field(default_factory=set)
+    alive: bool = True
+    done: bool = False
+
+
+PLACES = ("/", "/etc", "/home", "/root", "/run", "/tmp", "/usr", "/var", "/var/lib", "/var/log")
+
+
+@dataclass(slots=True)
+class State:
+    """One host. What lies below the line does not outlive a boot."""
+
+    name: str
+    machine_id: str
+    vcpus: int = 8
+    memory_mb: int = 16384
+    disk_gb: int = 200
+    free_disk_gb: int = 180
+    kvm: bool = False
+    files: dict[str, File | Directory] = field(default_factory=lambda: {place: Directory() for place in PLACES})
+    domains: dict[str, Domain] = field(default_factory=dict)
+    journal: list[Entry] = field(default_factory=list)
+    starts: dict[str, int] = field(default_factory=dict)  # QEMU processes ever started, by domain
+    unknown: list[tuple[str, ...]] = field(default_factory=list)
+    deaf: set[str] = field(default_factory=set)  # domains whose guest ignores a shutdown request
+    trips: int = 0
+    # until the next boot:
+    boots: int = 1
+    links: dict[str, Link] = field(default_factory=lambda: {"lo": Link("", True), "eth0": Link("", True)})
+    epochs: dict[str, int] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    numbers: int = 0  # libvirt ids given so far
+
+    @property
+    def boot_id(self) -> str:
+        """Another one with every boot."""
+        return f"{self.boots:08d}-0000-4000-8000-{self.machine_id[:12]}"
+
+    def file(self, path: str) -> File | None:
+        """The regular file at `path`."""
+        found = self.files.get(path)
+        return found if isinstance(found, File) else None
+
+    def reboot(self) -> None:
+        """Power off and on: processes, links and /run are gone, files and definitions stay."""
+        self.domains = {name: domain for name, domain in self.domains.items() if domain.persistent}
+        for domain in self.domains.values():
+            domain.end()
+        self.links = {"lo": Link("", True)} | {name: Link("", True) for name, link in self.links.items() if not link.kind and name != "lo"}
+        self.epochs, self.jobs, self.numbers = {}, {}, 0
+        self.boots += 1

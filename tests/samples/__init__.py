@@ -1,0 +1,1 @@
+"""Instances to test with: everything about them fixed, nothing random."""
