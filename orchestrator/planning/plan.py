@@ -10,10 +10,14 @@ from orchestrator.planning import decide
 from orchestrator.planning.course import Course
 from orchestrator.ports.store import Placement
 
+UNREACHABLE = "unreachable"
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One instance's part. `verb` none: nothing to do, no course. `decision`: why this host, for a new one. `notes`: drift seen and left alone."""
+    """One instance's part. `verb` none: nothing to do; unreachable: nothing known; neither has a course.
+
+    `decision`: why this host, for a new instance. `notes`: drift that was seen and left alone.
 
     name: str
     host: str
@@ -35,7 +39,7 @@ class Plan:
     @property
     def pending(self) -> tuple[Change, ...]:
         """The changes that do something."""
-        return tuple(change for change in self.changes if change.verb != decide.NOTHING)
+        return tuple(change for change in self.changes if change.verb not in (decide.NOTHING, UNREACHABLE))
 
     def fingerprint(self) -> str:
         """sha256 over every verb, host and action: equal plans do equal things."""

@@ -15,7 +15,7 @@ from orchestrator.model.desired import Desired
 from orchestrator.model.instance import Record
 from orchestrator.planning import course, decide
 from orchestrator.planning.course import Course
-from orchestrator.planning.plan import Plan
+from orchestrator.planning.plan import UNREACHABLE, Change, Plan
 from orchestrator.ports.store import Placement, Run
 from orchestrator.ports.writes import Resource, Want, Write
 from orchestrator.services import plan as planning
@@ -93,8 +93,12 @@ def _onward(desired: Desired, record: Record, facts: Facts) -> Course | None:
 
 def _report(app: App, run: Run, plan: Plan, outcomes: dict[str, Outcome]) -> Report:
     states = {record.instance.name: record.state for record in app.store.records()}
-    found = [
-        outcomes.get(change.name) or Outcome(change.name, change.host, states.get(change.name, ""), "unchanged") for change in plan.changes
-    ]
+    found = [outcomes.get(change.name) or _untouched(change, states.get(change.name, "")) for change in plan.changes]
     trips = {name: app.transport.trips(name) for name in app.inventory.hosts if app.transport.trips(name)}
     return Report(run.id, tuple(found), plan.unreachable, trips, {change.name: change.notes for change in plan.changes if change.notes})
+
+
+def _untouched(change: Change, state: str) -> Outcome:
+    if change.verb == UNREACHABLE:
+        return Outcome(change.name, change.host, state, UNREACHABLE, fault=change.why)
+    return Outcome(change.name, change.host, state, "unchanged")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
 from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
 from orchestrator.planning import compare, course, decide
 from orchestrator.planning import place as placing
-from orchestrator.planning.plan import Change, Plan
+from orchestrator.planning.plan import UNREACHABLE, Change, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
@@ -38,17 +38,14 @@ def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Deci
     _refuse_unplaced(new, seen)
     placements = tuple(choose(snapshot))
     fresh = [_record(placement) for placement in placements]
-    facts = _with_fresh(app, seen, fresh)
+    seen = _with_fresh(app, seen, fresh)
     decisions = {placement.instance.name: placement.decision for placement in placements}
-    everything = [*known, *fresh]
     order = {wish.name: number for number, wish in enumerate(wishes)}
     changes = [
-        _change(record, desired.instances[record.instance.name].state, facts[record.instance.host], decisions)
-        for record in sorted(everything, key=lambda record: order[record.instance.name])
-        if record.instance.host in facts
+        _change(record, desired.instances[record.instance.name].state, seen[record.instance.host], decisions)
+        for record in sorted([*known, *fresh], key=lambda record: order[record.instance.name])
     ]
-    unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
-    return Plan(tuple(changes), placements, unreachable), choose
+    return Plan(tuple(changes), placements, {name: str(each.error) for name, each in seen.items() if each.error}), choose
 
 
 def _place(
@@ -101,28 +98,28 @@ def _record(placement: Placement) -> Record:
     return Record(placement.instance, "BUILDING", "building", "scheduling", 0, placement.wanted, None, placement.decision, "", "")
 
 
-def _with_fresh(app: App, seen: Mapping[str, Observation], fresh: Sequence[Record]) -> dict[str, Facts]:
-    """Facts by host, with those that the new instances need. Raises Conflict when one of them finds itself there already: the store is older than the host."""
-    facts: dict[str, Facts] = {name: each.facts for name, each in seen.items() if not each.error}
+def _with_fresh(app: App, seen: Mapping[str, Observation], fresh: Sequence[Record]) -> dict[str, Observation]:
+    """What was seen, and what the new instances need besides. Raises Conflict when one of them is there already: the store is older than the host."""
     hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in fresh)]
-    for name, each in observe(app, hosts, fresh).items():
-        if each.error:
-            raise each.error
-        facts[name] = {**facts[name], **each.facts}
+    more = observe(app, hosts, fresh)
     for record in fresh:
-        if found := course.remains(record.instance, facts[record.instance.host]):
+        found = course.remains(record.instance, more[record.instance.host].facts)
+        if found:
             raise errors.Conflict(
                 f"instance {record.instance.name!r} cannot be made on {record.instance.host}",
                 why=f"{found[0]} is there already: the store is older than the host, or another one manages it",
                 hint="restore the newer store; nothing was changed",
             )
-    return facts
+    return {
+        name: dataclasses.replace(more.get(name, each), facts={**each.facts, **more.get(name, each).facts}) for name, each in seen.items()
+    }
 
 
-def _change(record: Record, wanted: str, facts: Facts, decisions: Mapping[str, str]) -> Change:
+def _change(record: Record, wanted: str, seen: Observation, decisions: Mapping[str, str]) -> Change:
     name, host = record.instance.name, record.instance.host
-    verdict = decide.decide(record, wanted, facts)
+    if seen.error:
+        return Change(name, host, UNREACHABLE, str(seen.error))
+    verdict = decide.decide(record, wanted, seen.facts)
     if verdict.verb == decide.NOTHING:
-        notes = decide.drift(record, facts) if record.state == "ACTIVE" else ()
-        return Change(name, host, verdict.verb, verdict.why, notes=notes)
-    return Change(name, host, verdict.verb, verdict.why, course.chart(record, verdict.triggers, facts), decisions.get(name, ""))
+        return Change(name, host, verdict.verb, verdict.why, notes=decide.drift(record, seen.facts) if record.state == "ACTIVE" else ())
+    return Change(name, host, verdict.verb, verdict.why, course.chart(record, verdict.triggers, seen.facts), decisions.get(name, ""))
