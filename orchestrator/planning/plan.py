@@ -18,6 +18,7 @@ class Change:
     """One instance's part. `verb` none: nothing to do; unreachable: nothing known; neither has a course.
 
     `decision`: why this host, for a new instance. `notes`: drift that was seen and left alone.
+    """
 
     name: str
     host: str
