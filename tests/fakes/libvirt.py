@@ -40,10 +40,15 @@ def _command(state: State, words: tuple[str, ...]) -> Result:
             raise UnknownError
 
 
-def _found(state: State, name: str, verb: Callable[[State, Domain], Result]) -> Result:
+def find(state: State, name: str) -> Domain | None:
     """As virsh looks for a domain: by id, by uuid, by name."""
-    ways = (lambda domain: domain.active and str(domain.number), lambda domain: domain.uuid, lambda domain: domain.name)
-    domain = next((domain for way in ways for domain in state.domains.values() if way(domain) == name), None)
+    known = tuple(state.domains.values())
+    names = {each.name: each for each in known} | {each.uuid: each for each in known} | {str(each.number): each for each in known if each.active}
+    return names.get(name)
+
+
+def _found(state: State, name: str, verb: Callable[[State, Domain], Result]) -> Result:
+    domain = find(state, name)
     return verb(state, domain) if domain else failed(f"error: failed to get domain '{name}'")
 
 

@@ -64,7 +64,7 @@ def _shut_down(state: State, operands: tuple[str, ...]) -> Result:
     """The guest asked; while it does not go, `patience` seconds of looking; then its process ended."""
     name = operands[0]
     asked = libvirt.virsh(state, ("virsh", "-q", "-c", domain.URI, "shutdown", "--domain", name), b"")
-    found = state.domains.get(name)
+    found = libvirt.find(state, name)
     if found and found.active:
         libvirt.end(state, found)
     return Result(0, b"", asked.err)
