@@ -31,6 +31,7 @@ class Database:
     def __init__(self, path: Path, engine: Engine, clock: clocks.Clock, ids: clocks.Ids) -> None:
         self._path, self._engine, self._clock, self._ids = path, engine, clock, ids
         self._locks = liveness.Locks(path.with_name(f"{path.name}.runs"))
+        self._file = sqlite.identity(path)
         self._turn = threading.Lock()  # among our threads; SQLite's own waiting sleeps up to 0.1 s at a time
         with self._reading() as connection:
             self.lineage = str(connection.execute(select(schema.meta.c.lineage)).scalar_one())
@@ -138,6 +139,9 @@ class Database:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
+        if not self._path.exists() or sqlite.identity(self._path) != self._file:
+            why, hint = "what is written would be lost", "nothing was written; put the file back, then run again"
+            raise errors.OrchestratorError("the store was taken away while it was in use", str(self._path), why, hint)
         with self._turn, sqlite.told(self._path), self._engine.execution_options(writes=True).begin() as connection:
             yield connection
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import sqlalchemy
@@ -73,7 +72,7 @@ def upgrade(place: sqlite.Location, found: str | None, scripts: Path | None = No
     from alembic import command, config  # late: hardly any run needs it
 
     settings = config.Config()
-    folder = str(scripts or resources.files("orchestrator.store") / "migrations")
+    folder = str(scripts or Path(__file__).with_name("migrations"))
     settings.set_main_option("script_location", folder.replace("%", "%%"))
     engine = sqlite.engine(place, foreign_keys=False)  # altering drops the old table, which would cascade
     try:

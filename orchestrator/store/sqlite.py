@@ -42,7 +42,12 @@ def location(url: str) -> Location:
         raise errors.UsageError("no store of this kind", shown, why, hint)
     if parsed.database in (None, "", ":memory:"):
         raise errors.UsageError("a store needs a file", shown, "what is begun must be known after a crash", hint)
-    return Location(Path(str(parsed.database)).absolute(), timeout)
+    if "\0" in str(parsed.database):
+        raise errors.UsageError("no file can be called so", repr(shown), "", hint)
+    try:
+        return Location(Path(str(parsed.database)).resolve(), timeout)  # by one name only: lock files go by it
+    except (OSError, RuntimeError) as error:
+        raise errors.UsageError("this path leads nowhere", shown, str(error), hint) from error
 
 
 def engine(place: Location, foreign_keys: bool = True) -> Engine:
@@ -128,6 +133,13 @@ def dangling(connection: Connection) -> str | None:
     """A table with a row that refers to what is not there; for transactions without foreign keys."""
     row = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
     return None if row is None else str(row[0])
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Which file that is, whatever it is called: SQLite goes on writing to one that was deleted. Raises OrchestratorError."""
+    with told(path):
+        stat = path.stat()
+    return stat.st_dev, stat.st_ino
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import shutil
 import signal
 import sqlite3
@@ -19,7 +18,7 @@ from orchestrator.store import opening, schema, sqlite
 from tests.store import samples
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = Path(str(importlib.resources.files("orchestrator.store") / "migrations"))
+SCRIPTS = ROOT / "orchestrator/store/migrations"
 SECOND = """
 import os
 import sqlalchemy as sa

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ def mode(path: Path) -> int:
         ("", "not the URL of a store"),
         ("sqlite://", "needs a file"),
         ("sqlite:///:memory:", "needs a file"),
+        ("sqlite:////tmp/a\0b.db", "no file can be called so"),
+        ("sqlite:////tmp/a%00b.db", "no file can be called so"),
         ("postgresql://ops:hunter2@db/orc", "stores are SQLite files"),
         ("sqlite+aiosqlite:////tmp/x.db", "stores are SQLite files"),
         ("sqlite:////tmp/x.db?mode=ro", r"the one option is \?timeout"),
@@ -59,6 +62,38 @@ def test_a_relative_url_is_of_the_folder_it_was_opened_in(tmp_path: Path, monkey
     assert (tmp_path / "state.db").exists()
 
 
+@pytest.mark.parametrize("name", ["a b.db", "a%41.db", "ü#1.db", "a.db:memory:", "-x"])
+def test_a_file_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    opened(tmp_path / urllib.parse.quote(name)).close()
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_link_leads_to_the_same_store_and_the_same_owners(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "state.db")
+    store, linked = opened(tmp_path / "state.db"), opened(tmp_path / "link.db")
+    store.begin("apply", ["web1"])
+    with pytest.raises(errors.LockHeld):
+        linked.begin("apply", ["web1"])
+
+
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "state.db").symlink_to(tmp_path / "state.db")
+    with pytest.raises(errors.UsageError, match="this path leads nowhere"):
+        opened(tmp_path / "state.db")
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_file_that_was_taken_away_meanwhile_is_not_written(tmp_path: Path, restored: bool) -> None:
+    path = tmp_path / "state.db"
+    store = opened(path)
+    run = store.begin("apply", [])
+    path.rename(tmp_path / "away.db")
+    if restored:
+        opened(path).close()
+    with pytest.raises(errors.OrchestratorError, match="taken away while it was in use"):
+        store.commit(run, [writes.Resource("flavor", "m1", "{}")])
+
+
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_only_the_owner_may_read(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "made" / "state.db"
@@ -80,6 +115,21 @@ def test_nothing_is_left_beside_it(tmp_path: Path) -> None:
     store.finish(store.begin("apply", ["web1"]), "ok", "")
     store.close()
     assert sorted(file.name for file in tmp_path.rglob("*")) == ["state.db", "state.db.runs"]
+
+
+def test_an_interrupted_wait_leaves_nothing(tmp_path: Path) -> None:
+    clock = samples.Clock()
+    store, other = (stores.open(f"sqlite:///{tmp_path}/state.db", clock, samples.Ids()) for _ in range(2))
+    run = store.begin("apply", ["web1"])
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    clock.on_sleep = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        other.begin("apply", ["web1"], wait=60)
+    assert [file.name for file in (tmp_path / "state.db.runs").iterdir()] == [run.id]
+    assert store.runs() == (run,)
 
 
 def test_it_is_durable_and_strict(tmp_path: Path) -> None:
@@ -167,6 +217,7 @@ def test_another_writer_is_waited_for_within_bounds_and_named(tmp_path: Path) ->
     assert other.stdin is not None
     assert other.stdout is not None
     other.stdout.readline()
+    assert opened(path, "?timeout=0.2").records() == ()  # readers do not wait
     with pytest.raises(errors.LockHeld, match=rf"database busy: pid {other.pid} is writing to it"):
         store.commit(run, [writes.Resource("flavor", "m1", "{}")])
     assert store.resources("flavor") == ()
@@ -179,6 +230,7 @@ def test_another_writer_is_waited_for_within_bounds_and_named(tmp_path: Path) ->
 def test_reading_imports_no_more_than_it_must(tmp_path: Path, statement: str) -> None:
     program = f"""
 import sys
+import urllib.parse
 from orchestrator import store
 from tests.store import samples
 url = sys.argv[1]
