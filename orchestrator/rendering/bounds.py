@@ -68,9 +68,9 @@ def plain(value: object) -> object:
     raise ValueError(f"a {type(value).__name__} is not a value")
 
 
-def _sized(length: int, most: int) -> None:
+def _sized(length: int, most: int, unit: str = "characters and items") -> None:
     if length > most:
-        raise ValueError(f"the result is too large (more than {most})")
+        raise ValueError(f"the result would be too large (more than {most} {unit})")
 
 
 def _plus(left: object, right: object) -> object:
@@ -85,13 +85,13 @@ def _times(left: object, right: object) -> object:
             allowance = MAX_WEIGHT - _weigh(many, MAX_WEIGHT)
             _sized(allowance * count, MAX_TEXT)
     if isinstance(left, int) and isinstance(right, int):
-        _sized(left.bit_length() + right.bit_length(), MAX_BITS)
+        _sized(left.bit_length() + right.bit_length(), MAX_BITS, "bits")
     return operator.mul(left, right)
 
 
 def _power(left: object, right: object) -> object:
     if isinstance(left, int) and isinstance(right, int):
-        _sized(left.bit_length() * abs(right), MAX_BITS)
+        _sized(left.bit_length() * abs(right), MAX_BITS, "bits")
     return operator.pow(left, right)
 
 
@@ -108,7 +108,7 @@ def form(pattern: str, *args: object, **kwargs: object) -> str:
     directives = [match.group() for match in DIRECTIVE.finditer(pattern)]
     if DIRECTIVE.sub("", pattern).count("%"):
         raise ValueError("a % directive is not understood (or its width is too large)")
-    _sized(len(directives), MAX_DIRECTIVES)
+    _sized(len(directives), MAX_DIRECTIVES, "directives")
     _weigh([*args, *kwargs.values()], MAX_WEIGHT)
     return text(pattern % (kwargs or args))
 

@@ -138,13 +138,9 @@ def _check(tree: nodes.Template) -> None:
 def _compiled(text: str) -> _Program:
     tree = ENVIRONMENT.parse(text)
     _check(tree)
-    parts = [
-        nodes.Const(part.data) if isinstance(part, nodes.TemplateData) else part
-        for output in tree.body
-        if isinstance(output, nodes.Output)
-        for part in output.nodes
-    ]
-    native = len(parts) == 1 and not isinstance(parts[0], nodes.Const)
+    written = [part for output in tree.body if isinstance(output, nodes.Output) for part in output.nodes]
+    native = len(written) == 1 and not isinstance(written[0], nodes.TemplateData)
+    parts = [nodes.Const(part.data) if isinstance(part, nodes.TemplateData) else part for part in written]
     program = nodes.Template([nodes.Assign(nodes.Name("result", "store"), nodes.List(parts))])
     for node in program.find_all(nodes.Node):
         node.lineno = node.lineno or 1
@@ -181,7 +177,9 @@ def evaluate(text: str, variables: Mapping[str, object]) -> object:
             raise UndefinedVariable(found.group(1), variables) from None
         raise errors.SpecError("undefined value", why=str(error.message), hint="add | default(...) if it may be missing") from None
     except jinja2.TemplateSyntaxError as error:
-        raise errors.SpecError("expression not understood", why=str(error.message), hint="write {{ name }}, {{ count + 1 }}") from None
+        raise errors.SpecError(
+            "expression not understood", why=str(error.message).rstrip("."), hint="write {{ name }}, {{ count + 1 }}"
+        ) from None
     except RecursionError:
         raise errors.SpecError("expression nested too deep", hint="split it into variables") from None
     except (
@@ -193,7 +191,7 @@ def evaluate(text: str, variables: Mapping[str, object]) -> object:
         MemoryError,
         jinja2.TemplateError,
     ) as error:
-        raise errors.SpecError("expression cannot be worked out", why=str(error)) from None
+        raise errors.SpecError("expression cannot be worked out", why=str(error).rstrip(".")) from None
 
 
 def condition(text: str, variables: Mapping[str, object]) -> bool:

@@ -76,6 +76,7 @@ REFUSED_QCOW2 = {
     "qcow 1": (Qcow2(version=1), "version"),
 }
 SECTOR = bytes(512)
+QEMU_IMG = shutil.which("qemu-img") or ""
 REFUSED_RAW = {
     "qcow2": Qcow2().content(),
     "qcow2 alone": b"QFI\xfb".ljust(512, b"\0"),
@@ -195,12 +196,12 @@ def test_no_bytes_confuse_the_parsers(noise: bytes, offset: int) -> None:
         assert 0 < size <= qcow2.MAX_VIRTUAL
 
 
-@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="needs qemu-img")
+@pytest.mark.skipif(not QEMU_IMG, reason="needs qemu-img")
 def test_what_qemu_img_makes(tmp_path: Path) -> None:
     """Every kind of image that QEMU itself makes: plain ones are taken, all others refused."""
 
     def make(name: str, *options: str) -> Path:
-        subprocess.run(["qemu-img", "create", "-q", *options, str(tmp_path / name), "64M"], check=True, cwd=tmp_path)
+        subprocess.run([QEMU_IMG, "create", "-q", *options, str(tmp_path / name), "64M"], check=True, cwd=tmp_path)
         return tmp_path / name
 
     good = [
@@ -215,7 +216,7 @@ def test_what_qemu_img_makes(tmp_path: Path) -> None:
     for compress in ([], ["-c"], ["-c", "-o", "compression_type=zstd"]):
         source, target = tmp_path / "noise", tmp_path / f"converted{len(good)}"
         source.write_bytes(os.urandom(3_000_320 - 3_000_320 % 512))
-        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", *compress, source, target], check=True)
+        subprocess.run([QEMU_IMG, "convert", "-f", "raw", "-O", "qcow2", *compress, source, target], check=True)
         assert image.inspect(target, "qcow2", None, {}).virtual_size == source.stat().st_size
         cut = tmp_path / "cut"
         cut.write_bytes(target.read_bytes()[:2_000_000])

@@ -16,21 +16,30 @@ class Findings:
 
     def add(self, place: mark.Mark, what: str, why: str = "", hint: str = "") -> None:
         """Notes one error at `place`."""
-        self._errors.append(errors.SpecError(what, str(place), why, hint))
+        self._note(errors.SpecError(what, str(place), why, hint))
 
     def take(self, error: errors.SpecError, place: mark.Mark | None = None) -> None:
         """Notes an error that was raised (each of them, if it is several); `place` is where, if it does not say so."""
         if isinstance(error, errors.SpecErrors):
-            self._errors.extend(error.errors)
+            for each in error.errors:
+                self._note(each)
         else:
             where = error.where or (str(place) if place else "")
-            self._errors.append(errors.SpecError(error.what, where, error.why, error.hint))
+            self._note(errors.SpecError(error.what, where, error.why, error.hint))
+
+    def _note(self, error: errors.SpecError) -> None:
+        self._errors.append(errors.SpecError(*map(_visible, (error.what, error.where, error.why, error.hint))))
 
     def finish(self) -> None:
         """Raises SpecErrors if anything was found."""
         if self._errors:
             once = {str(error): error for error in self._errors}
             raise errors.SpecErrors(sorted(once.values(), key=lambda error: (*_place(error.where), str(error))))
+
+
+def _visible(text: str) -> str:
+    """`text` on one line, without anything a terminal would act on: values of the file are quoted in errors."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _place(where: str) -> tuple[str, int, int]:

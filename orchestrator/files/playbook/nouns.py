@@ -90,15 +90,15 @@ def public_key(written: str) -> str:
     hint = "such as ssh-ed25519 AAAA... name; ssh-keygen -y -f KEY prints it"
     if "PRIVATE KEY" in written:
         raise errors.SpecError("this is a private key", hint="name the .pub file beside it")
-    if len(lines) != 1 or not lines[0].isprintable():
-        raise errors.SpecError("not one OpenSSH public key", why=f"{len(lines)} lines", hint=hint)
+    if len(lines) != 1:
+        raise errors.SpecError("not one OpenSSH public key", why=f"it has {len(lines)} lines", hint=hint)
     kind, _, rest = lines[0].partition(" ")
     try:
         blob = base64.b64decode(rest.split()[0] if rest.split() else "", validate=True)
     except binascii.Error:
         blob = b""
     length = int.from_bytes(blob[:4], "big")
-    if kind not in KEY_TYPES or len(blob) < 32 or blob[4 : 4 + length] != kind.encode():
+    if not lines[0].isprintable() or kind not in KEY_TYPES or len(blob) < 32 or blob[4 : 4 + length] != kind.encode():
         raise errors.SpecError("not an OpenSSH public key", hint=hint)
     return lines[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,11 +49,25 @@ def validate(model: type[Model], section: str, node: yaml.Mapping, data: object,
     for each in details:
         if not _failed(each["input"]):
             _note(each, _Subject(model, section, node, data), found)
-    wrong = {each["loc"][0] if each["loc"] else None for each in details}
-    try:
-        return model.model_validate({key: value for key, value in data.items() if key not in wrong} if isinstance(data, dict) else None)
-    except pydantic.ValidationError:
-        return None
+    locs = [each["loc"] for each in details]
+    for wrong in (locs, [loc[:1] for loc in locs]):
+        with contextlib.suppress(pydantic.ValidationError):
+            return model.model_validate(_pruned(data, wrong))
+    return None
+
+
+def _pruned(data: object, wrong: Sequence[Loc]) -> object:
+    """`data` without the keys that hold what is at the `wrong` places. Items of lists stay, so that their numbers do."""
+    if isinstance(data, list):
+        return [_pruned(item, [loc[1:] for loc in wrong if loc[:1] == (number,)]) for number, item in enumerate(data)]
+    if not isinstance(data, dict):
+        return data
+    kept = {}
+    for key, value in data.items():
+        inner = [loc[1:] for loc in wrong if loc[:1] == (key,)]
+        if all(any(isinstance(step, str) for step in loc) for loc in inner):
+            kept[key] = _pruned(value, inner)
+    return kept
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -156,11 +171,11 @@ def _written(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    """A wrong value, short enough for a line, with nothing in it that a terminal would act on."""
+    """A wrong value, short enough for a line."""
     if isinstance(value, list | dict):
         return "of several values"
     shown = _written(value)
-    return ascii(shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}...")
+    return f"'{shown}'" if len(shown) <= SHOWN else f"'{shown[:SHOWN]}...'"
 
 
 def _field(loc: Loc) -> str:

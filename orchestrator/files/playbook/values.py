@@ -40,8 +40,15 @@ def _evaluated(scalar: yaml.Scalar, variables: Mapping[str, object]) -> object:
     try:
         return expressions.evaluate(scalar.value, variables)
     except errors.SpecError as error:
-        error.where = error.where or str(scalar.mark)
-        raise
+        raise _placed(error, scalar) from None
+
+
+def _placed(error: errors.SpecError, node: yaml.Node) -> errors.SpecError:
+    """The error at the node's place, unless it already knows a better one."""
+    error.where = error.where or str(node.mark)
+    if isinstance(error, expressions.UndefinedVariable) and error.name == "item":
+        error.hint = "item is known only in an entry with a loop"
+    return error
 
 
 def evaluate(node: yaml.Node, variables: Mapping[str, object]) -> object:
@@ -75,5 +82,4 @@ def condition(node: yaml.Node, variables: Mapping[str, object]) -> bool:
             return expressions.condition(node.value, variables)
         raise errors.SpecError("a condition must be an expression", hint="such as: when: item != 2")
     except errors.SpecError as error:
-        error.where = error.where or str(node.mark)
-        raise
+        raise _placed(error, node) from None

@@ -71,7 +71,11 @@ class Variables(Mapping[str, object]):
 def named(node: yaml.Mapping) -> tuple[dict[str, object], list[errors.SpecError]]:
     """The variables of a mapping by name, and an error for each name that an expression could not use."""
     wrong = [
-        errors.SpecError(f"'{key.text:.40}' is not a variable name", str(key.mark), hint="letters, digits and underscores")
+        errors.SpecError(
+            f"'{key.text:.40}' cannot be the name of a variable",
+            str(key.mark),
+            hint="it has a meaning of its own" if key.text in RESERVED else "letters, digits and underscores",
+        )
         for key, _ in node.items
         if not is_name(key.text)
     ]

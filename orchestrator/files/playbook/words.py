@@ -73,7 +73,7 @@ def _name(pattern: re.Pattern[str], allowed: str) -> Callable[[object], str]:
         found = text(value)
         if not pattern.fullmatch(found):
             near = re.sub(r"[^a-z0-9-]+", "-", found.lower())[:63].strip("-")
-            why = f"must be 1 to 63 of {allowed}, beginning and ending with a letter or digit"
+            why = f"must be 1 to 63 characters, {allowed}, beginning and ending with a letter or digit"
             raise bad(why, f"write '{near}'" if near else "")
         if UUID.fullmatch(found):
             raise bad("must not look like a UUID", "commands take either, and could not tell them apart")
@@ -87,7 +87,7 @@ def whole(unit: str, least: int) -> Callable[[object], int]:
 
     def check(value: object) -> int:
         found = value.value if isinstance(value, values.Written) else value
-        if isinstance(found, str) and re.fullmatch(r"\d{1,18}", found):
+        if isinstance(found, str) and re.fullmatch(r"0|[1-9][0-9]{0,17}", found):
             found = int(found)  # -e and quotes give text
         if isinstance(found, bool) or not isinstance(found, int):
             raise bad(f"must be a whole number{f' of {unit}' if unit else ''}", _plain_number(found, unit))
@@ -185,11 +185,11 @@ Text = Annotated[str, BeforeValidator(bounded(4096))]
 ShortText = Annotated[str, BeforeValidator(bounded(255))]
 Word = Annotated[str, BeforeValidator(text)]
 Name = Annotated[
-    str, BeforeValidator(_name(names.NAME, "a-z, 0-9 and -")), WithJsonSchema({"type": "string", "pattern": f"^{names.NAME.pattern}$"})
+    str, BeforeValidator(_name(names.NAME, "only a-z, 0-9 and -")), WithJsonSchema({"type": "string", "pattern": f"^{names.NAME.pattern}$"})
 ]
 DottedName = Annotated[
     str,
-    BeforeValidator(_name(DOTTED, "a-z, 0-9, - and .")),
+    BeforeValidator(_name(DOTTED, "only a-z, 0-9, - and .")),
     WithJsonSchema({"type": "string", "maxLength": 63, "pattern": f"^{names.NAME.pattern}(\\.{names.NAME.pattern})*$"}),
 ]
 Flag = Annotated[bool, BeforeValidator(flag)]
