@@ -5,7 +5,8 @@ controller are control lines, `<marker> <word>...`; all other bytes between them
 """
 
 BOOTSTRAP = """LC_ALL=C; s=$(dd bs=65536 count={length} iflag=fullblock,count_bytes); [ ${{#s}} = {length} ] && eval "$s\""""
-"""Reads exactly the session text from stdin and runs it, or nothing when less came (dd, because busybox head reads on). Single-quoted, it means itself to any login shell."""
+"""Reads exactly the session text from stdin and runs it, or nothing when less came (dd, because busybox head reads on).
+Single-quoted, it means itself to any login shell."""
 
 START = r"""
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

@@ -1,0 +1,199 @@
+"""Opening one SSH connection: TCP, key exchange, the host's key checked, login; all within one deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shlex
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from orchestrator.connections import identity, known_hosts, watchdog
+from orchestrator.connections.route import Hop
+from orchestrator.model import errors
+
+if TYPE_CHECKING:
+    import paramiko
+
+SESSIONS = 8
+"""Sessions at a time on one connection: sshd's stock MaxSessions is 10, and closed ones may linger."""
+
+SILENT = f"no sign of life for {watchdog.SILENCE:.0f} s"
+
+CIPHER = "aes128-gcm@openssh.com"
+EXCHANGE = "curve25519-sha256@libssh.org"
+"""Both a fraction of the CPU of the defaults (measured); all others stay on offer behind them."""
+
+ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
+"""Signature algorithms of a key type where they are not the type's own name."""
+
+
+class Line:
+    """A socket that remembers when it last heard something: of everything on a connection, the sign that its peer lives."""
+
+    def __init__(self, carrier: socket.socket | paramiko.Channel) -> None:
+        self.heard = time.monotonic()
+        self._carrier = carrier
+
+    def recv(self, size: int) -> bytes:
+        data = self._carrier.recv(size)
+        self.heard = time.monotonic()
+        return data
+
+    def send(self, data: bytes) -> int:
+        return self._carrier.send(data)
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._carrier.settimeout(seconds)
+
+    def close(self) -> None:
+        self._carrier.close()
+
+    def drop(self) -> None:
+        """Throw away what is still unsent: it must not arrive after the peer was given up."""
+        if isinstance(self._carrier, socket.socket):
+            with contextlib.suppress(OSError):
+                self._carrier.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class Connection:
+    """An open, authenticated connection."""
+
+    def __init__(self, hop: Hop, line: Line, transport: paramiko.Transport) -> None:
+        self.hop, self.transport = hop, transport
+        self.sessions = threading.BoundedSemaphore(SESSIONS)
+        self._line = line
+
+    @property
+    def alive(self) -> bool:
+        return self.transport.is_active()
+
+    def silence(self) -> Callable[[], bool]:
+        """True, when called, if from now on nothing was heard for so long that the peer counts as gone."""
+        start = time.monotonic()
+        return lambda: time.monotonic() - max(start, self._line.heard) > watchdog.SILENCE
+
+    def abort(self) -> None:
+        """Close at once, without a farewell."""
+        self._line.drop()
+        self.close()
+
+    def close(self) -> None:
+        self.transport.close()
+        self._line.close()
+
+
+def connect(hop: Hop, through: Connection | None, dog: watchdog.Watchdog) -> Connection:
+    """Connect and log in within 12 s. Raises Unreachable: no answer, a host key unknown, changed or revoked, no accepted key."""
+    import paramiko
+
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)  # its threads log what we report as our errors
+    line: Line | None = None
+    transport: paramiko.Transport | None = None
+
+    def abort() -> None:
+        if line is not None:
+            line.close()
+        if transport is not None:
+            transport.close()
+
+    expired = watchdog.after(watchdog.SILENCE)
+    with dog.watch(expired, abort) as watch:
+        try:
+            line = Line(_carrier(hop, through))
+            transport = paramiko.Transport(line)  # type: ignore[arg-type]  # any object with a socket's four methods
+            _handshake(transport, hop)
+            identity.authenticate(transport, hop)
+            return Connection(hop, line, transport)
+        except errors.OrchestratorError:
+            abort()
+            if watch.fired:
+                raise _unreachable(hop, SILENT) from None
+            raise
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            abort()
+            raise _unreachable(hop, SILENT if watch.fired else reason(error)) from error
+
+
+def reason(error: BaseException) -> str:
+    """Why, in words, for exceptions that may have none."""
+    if isinstance(error, TimeoutError):
+        return SILENT
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or "the connection was closed there"
+
+
+def _unreachable(hop: Hop, why: str) -> errors.Unreachable:
+    return errors.Unreachable("cannot connect", where=hop.where, why=why, hint=f"try: ssh -p {hop.port} {hop.user}@{hop.address}")
+
+
+def _carrier(hop: Hop, through: Connection | None) -> socket.socket | paramiko.Channel:
+    if through is not None:
+        target = (hop.address, hop.port)
+        return through.transport.open_channel("direct-tcpip", target, ("127.0.0.1", 0), timeout=watchdog.SILENCE)
+    found = socket.getaddrinfo(hop.address, hop.port, type=socket.SOCK_STREAM)
+    carrier = socket.create_connection((hop.address, hop.port), timeout=watchdog.SILENCE / len(found))  # for each address
+    carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 44 ms a command otherwise
+    return carrier
+
+
+def _handshake(transport: paramiko.Transport, hop: Hop) -> None:
+    """Exchange keys and check the host's. Only key types known for the host are asked for, so that it shows the one we can check."""
+    known = known_hosts.entries(hop.known_hosts, hop.address, hop.port)
+    options = transport.get_security_options()
+    types = [name for entry in known if not entry.revoked for name in ALGORITHMS.get(entry.key_type, (entry.key_type,))]
+    options.key_types = tuple(dict.fromkeys(name for name in types if name in options.key_types)) or options.key_types
+    options.ciphers = _first(CIPHER, tuple(options.ciphers))
+    options.kex = _first(EXCHANGE, tuple(options.kex))
+    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = watchdog.SILENCE
+    transport.start_client(timeout=watchdog.SILENCE)
+    key = transport.get_remote_server_key()
+    _verify(hop, known, key.get_name(), key.asbytes())
+
+
+def _first(wanted: str, offered: tuple[str, ...]) -> tuple[str, ...]:
+    return (wanted, *(name for name in offered if name != wanted)) if wanted in offered else offered
+
+
+def _verify(hop: Hop, known: tuple[known_hosts.Entry, ...], key_type: str, blob: bytes) -> None:
+    shown = f"{key_type} {known_hosts.fingerprint(blob)}"
+    revoked = [entry.place for entry in known if entry.revoked and entry.blob == blob]
+    if revoked:
+        raise errors.Unreachable("the host key is revoked", where=hop.where, why=f"{shown}, revoked in {revoked[0]}")
+    valid = [entry for entry in known if not entry.revoked]
+    if any(entry.blob == blob for entry in valid):
+        return
+    file = hop.known_hosts[0]
+    accept = shlex.join(["ssh-keyscan", "-p", str(hop.port), "-t", key_type.removeprefix("ssh-").split("-")[0], hop.address])
+    accept = f"{accept} >> {shlex.quote(file)}"
+    if valid:
+        expected = ", ".join(f"{entry.key_type} {known_hosts.fingerprint(entry.blob)} ({entry.place})" for entry in valid)
+        name = hop.address if hop.port == 22 else f"[{hop.address}]:{hop.port}"
+        remove = shlex.join(["ssh-keygen", "-R", name, "-f", valid[0].place.rpartition(":")[0]])
+        raise errors.Unreachable(
+            "the host key has changed",
+            where=hop.where,
+            why=f"expected {expected}, got {shown}",
+            hint=f"somebody may stand between; if the host was installed anew: {remove}; {accept}",
+        )
+    if hop.strict:
+        raise errors.Unreachable(
+            "the host key is not known",
+            where=hop.where,
+            why=f"it shows {shown}, and {' and '.join(hop.known_hosts)} have no key for it",
+            hint=f"compare the fingerprint with the host's own (ssh-keygen -lf), then: {accept}",
+        )
+
+
+@contextlib.contextmanager
+def throttled(gates: dict[tuple[str, int], threading.BoundedSemaphore], hop: Hop, lock: threading.Lock) -> Iterator[None]:
+    """At most 8 logins at a time to one address: sshd's stock MaxStartups drops connections from 10 unauthenticated ones on."""
+    with lock:
+        gate = gates.setdefault((hop.address, hop.port), threading.BoundedSemaphore(8))
+    with gate:
+        yield

@@ -1,0 +1,100 @@
+"""Batches on this machine: the same script through a subprocess."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import selectors
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from orchestrator.commands.command import Batch, Record
+from orchestrator.connections import exchange, watchdog
+from orchestrator.model.host import Host
+
+RECEIVE = 256 * 1024
+
+
+class LocalTransport:
+    """Fulfils ports.transport.Transport for hosts with `connection: local`."""
+
+    def __init__(self) -> None:
+        self._trips: collections.Counter[str] = collections.Counter()
+        self._lock = threading.Lock()
+
+    def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
+        """Run the batch here; see the port. Raises Unreachable, OutcomeUnknown, and HostError when it was refused untouched."""
+        talk = exchange.Exchange(f"{host.name} (local)", batch, on_record)
+        prefix = ("sudo", "-n", "--") if host.become and os.geteuid() != 0 else ()
+        with self._lock:
+            self._trips[host.name] += 1
+        with _session((*prefix, "sh", "-c", talk.script.bootstrap), talk) as process:
+            _converse(process, talk)
+        return talk.results()
+
+    def trips(self, host: str) -> int:
+        """Batches run for the host so far."""
+        return self._trips[host]
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+@contextlib.contextmanager
+def _session(argv: tuple[str, ...], talk: exchange.Exchange) -> Iterator[subprocess.Popen[bytes]]:
+    """The session's process, in a session of its own so that Ctrl-C here does not reach it; gone when the block ends."""
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen(argv, bufsize=0, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True)
+    except OSError as error:
+        raise talk.cut(f"{argv[0]}: {error.strerror}") from error
+    try:
+        yield process
+    finally:
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+        try:
+            process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _converse(process: subprocess.Popen[bytes], talk: exchange.Exchange) -> None:
+    """Send and listen at once until the session ends. Raises what a silent or early end means."""
+    if process.stdin is None or process.stdout is None:
+        raise talk.cut("no pipes")
+    pieces = talk.payload()
+    rest = memoryview(next(pieces))
+    os.set_blocking(process.stdin.fileno(), False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdin, selectors.EVENT_WRITE)
+        selector.register(process.stdout, selectors.EVENT_READ)
+        heard = time.monotonic()
+        while True:
+            for key, _ in selector.select(timeout=1):
+                if key.fileobj is process.stdin:
+                    rest = _written(process.stdin.fileno(), rest) or memoryview(next(pieces, b""))
+                    if not rest:
+                        selector.unregister(process.stdin)
+                    continue
+                data = os.read(process.stdout.fileno(), RECEIVE)
+                heard = time.monotonic()
+                if data and talk.hear(data):
+                    return
+                if not data:
+                    raise talk.closed("the session was ended")
+            if time.monotonic() - heard > watchdog.SILENCE:
+                raise talk.cut(f"no sign of life for {watchdog.SILENCE:.0f} s")
+
+
+def _written(descriptor: int, rest: memoryview) -> memoryview:
+    """What is left after one write; nothing when the reader has gone, whose last words then say why."""
+    try:
+        return rest[os.write(descriptor, rest) :]
+    except BrokenPipeError:
+        return memoryview(b"")

@@ -1,0 +1,145 @@
+"""Batches over SSH: one connection a host for the whole run, one channel a batch."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import shlex
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from orchestrator.commands.command import Batch, Record
+from orchestrator.connections import connect, exchange, route, watchdog
+from orchestrator.model.host import Host
+
+if TYPE_CHECKING:
+    import paramiko
+
+RECEIVE = 256 * 1024
+
+
+class SshTransport:
+    """Fulfils ports.transport.Transport. Connections open when first needed and again after a loss."""
+
+    def __init__(self) -> None:
+        self._config = route.Config()
+        self._dog = watchdog.Watchdog()
+        self._lock = threading.Lock()
+        self._connections: dict[tuple[route.Hop, ...], connect.Connection] = {}
+        self._opening: dict[tuple[route.Hop, ...], threading.Lock] = collections.defaultdict(threading.Lock)
+        self._gates: dict[tuple[str, int], threading.BoundedSemaphore] = {}
+        self._trips: collections.Counter[str] = collections.Counter()
+
+    def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
+        """Run the batch on the host; see the port. Raises Unreachable, OutcomeUnknown, and HostError when the host refused it untouched."""
+        hops = route.resolve(host, self._config)
+        talk = exchange.Exchange(hops[-1].where, batch, on_record)
+        prefix = ["sudo", "-n", "--"] if host.become and hops[-1].user != "root" else []
+        command = shlex.join([*prefix, "sh", "-c", talk.script.bootstrap])
+        connection = self._connection(hops)
+        with self._lock:
+            self._trips[host.name] += 1
+        with connection.sessions:
+            silent = connection.silence()
+            with self._dog.watch(silent, connection.abort):
+                return _converse(connection, command, talk, silent)
+
+    def trips(self, host: str) -> int:
+        """Batches sent to the host so far."""
+        return self._trips[host]
+
+    def close(self) -> None:
+        """Close every connection, the farthest first, and end the watchdog."""
+        with self._lock:
+            connections = sorted(self._connections.items(), key=lambda item: -len(item[0]))
+            self._connections.clear()
+        for _, connection in connections:
+            connection.close()
+        self._dog.close()
+
+    def _connection(self, hops: tuple[route.Hop, ...]) -> connect.Connection:
+        """The open connection along these hops; servers jumped through are shared by all behind them."""
+        with self._lock:
+            opening = self._opening[hops]
+        with opening:
+            known = self._connections.get(hops)
+            if known is not None and known.alive:
+                return known
+            if known is not None:
+                known.close()
+            through = self._connection(hops[:-1]) if len(hops) > 1 else None
+            with connect.throttled(self._gates, hops[-1], self._lock):
+                fresh = connect.connect(hops[-1], through, self._dog)
+            with self._lock:
+                self._connections[hops] = fresh
+            return fresh
+
+
+def _converse(connection: connect.Connection, command: str, talk: exchange.Exchange, silent: Callable[[], bool]) -> tuple[Record, ...]:
+    """Execute the command on a channel of its own and talk to its end. Its stdin is never closed: paramiko loses output after an EOF."""
+    import paramiko
+
+    channel: paramiko.Channel | None = None
+    try:
+        channel = _execute(connection, command)
+        if not _send(connection, channel, talk):
+            _receive(connection, channel, talk)
+        return talk.results()
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        if gone := silent():
+            connection.abort()
+        raise talk.cut(connect.SILENT if gone else connect.reason(error)) from error
+    finally:
+        if channel is not None:
+            with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+                channel.close()
+
+
+def _execute(connection: connect.Connection, command: str) -> paramiko.Channel:
+    """Open a channel and ask for the command without waiting for the answer: a refusal closes the channel, and a round trip is saved."""
+    import paramiko
+
+    channel = connection.transport.open_session(timeout=watchdog.SILENCE)
+    channel.set_combine_stderr(True)
+    channel.settimeout(watchdog.SILENCE)
+    request = paramiko.Message()
+    request.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
+    request.add_int(channel.remote_chanid)
+    request.add_string("exec")
+    request.add_boolean(False)
+    request.add_string(command)
+    cast(Any, connection.transport)._send_user_message(request)
+    return channel
+
+
+def _send(connection: connect.Connection, channel: paramiko.Channel, talk: exchange.Exchange) -> bool:
+    """Send all; True when the session has ended before it took all. Raises TimeoutError when it neither takes nor says anything."""
+    try:
+        for piece in talk.payload():
+            rest = piece
+            while rest:
+                try:
+                    rest = rest[channel.send(rest) :]
+                except TimeoutError:
+                    if not channel.recv_ready():
+                        raise
+                while channel.recv_ready():
+                    if talk.hear(channel.recv(RECEIVE)):
+                        return True
+    except OSError as error:
+        if isinstance(error, TimeoutError) or not connection.alive:
+            raise
+        _receive(connection, channel, talk)  # closed there: its last words say why
+        return True
+    return False
+
+
+def _receive(connection: connect.Connection, channel: paramiko.Channel, talk: exchange.Exchange) -> None:
+    """Listen to the end. Raises what the end of the channel means when the session never said that it ended."""
+    while data := channel.recv(RECEIVE):
+        if talk.hear(data):
+            return
+    if not connection.alive:
+        raise EOFError("the connection was closed there")
+    raise talk.closed("the session was ended there")
