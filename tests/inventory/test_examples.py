@@ -93,6 +93,9 @@ def test_written_text_is_kept_where_text_is_asked_for(tmp_path: Path) -> None:
     file.write_text("all: {hosts: {10: {availability_zone: 1.10, ansible_become: yes, ansible_user: 007}}}")
     host = inventory.load([str(file)]).hosts["10"]
     assert (host.availability_zone, host.become, host.user) == ("1.10", True, "007")
+    (tmp_path / "hosts.ini").write_text("a availability_zone=1.10 ansible_port=0x16 ansible_become=yes\n")
+    host = inventory.load([str(tmp_path / "hosts.ini")]).hosts["a"]
+    assert (host.availability_zone, host.port, host.become) == ("1.10", 22, True)
 
 
 def test_an_empty_inventory_has_no_hosts(tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ def value(text: str, mark: Mark) -> yaml.Node:
             literal = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return yaml.Scalar(text, text, mark)
-    return yaml.wrap(literal, mark) if not isinstance(literal, str) else yaml.Scalar(literal, literal, mark)
+    found = yaml.wrap(literal, mark)
+    return yaml.Scalar(found.value, text, mark) if isinstance(literal, float) and isinstance(found, yaml.Scalar) else found
 
 
 class _Reader:
