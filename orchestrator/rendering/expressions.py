@@ -21,7 +21,7 @@ from jinja2.runtime import Context
 from orchestrator.model import errors
 from orchestrator.rendering import bounds
 
-MAX_NODES = 200
+MAX_NODES = 400
 OPENERS = ("{{", "{%")
 UNDEFINED = re.compile(r"'(.+)' is undefined")
 GRAMMAR = (
