@@ -93,11 +93,16 @@ def _rights(about: Subject, record: Record) -> tuple[Level, str, str]:
     uid, user, *sudo = _text(record).split()
     if uid == "0":
         return Level.OK, "commands run as root", ""
-    if sudo == ["sudo"]:
+    if sudo == ["works"]:
         return Level.FAILED, f"commands run as {user}, not as root", "set 'ansible_become: true' for this host in the inventory"
-    line = shlex.quote(f"{user} ALL=(root) NOPASSWD: ALL")
-    mend = f"echo {line} > /etc/sudoers.d/orchestrator && chmod 0440 /etc/sudoers.d/orchestrator"
-    return Level.FAILED, f"commands run as {user}, who may not 'sudo -n'", f"{mend}  (as root), and set 'ansible_become: true'"
+    trouble = "and there is no sudo" if sudo else "who may not 'sudo -n'"
+    rule = shlex.quote(f"{user} ALL=(root) NOPASSWD: ALL")
+    mend = f"echo {rule} > /etc/sudoers.d/orchestrator && chmod 0440 /etc/sudoers.d/orchestrator  # as root"
+    if sudo:
+        mend = f"{sudo[0]} install -y sudo && {mend}"
+    if not about.host.become:
+        mend = f"{mend}; and set 'ansible_become: true' in the inventory"
+    return Level.FAILED, f"commands run as {user}, {trouble}", mend
 
 
 def _tools(about: Subject, record: Record) -> tuple[Level, str, str]:
@@ -114,6 +119,8 @@ def _libvirt(about: Subject, record: Record) -> tuple[Level, str, str]:
         return Level.OK, ", ".join(versions) or "answers", ""
     if record.code == 127:
         return Level.FAILED, "virsh is not there", "see 'tools'"
+    if _text(record) != "0":
+        return Level.FAILED, "only root is sure to reach it", "see 'rights'"
     why = ": ".join(line.removeprefix("error: ") for line in record.error.splitlines() if line)
     return Level.FAILED, f"does not answer: {why}", "systemctl enable --now libvirtd.socket virtlogd.socket"
 
@@ -189,14 +196,18 @@ def _own_name(about: Subject, record: Record) -> tuple[Level, str, str]:
 INSTALLER = "i=apt-get; command -v apt-get >/dev/null || i=dnf; "
 CHECKS = (
     Check("clock", "date +%s.%N", _clock),  # first: its place in time is known best
-    Check("rights", 'id -u; id -un; [ "$(id -u)" = 0 ] || ! sudo -n true || echo sudo', _rights),
+    Check(
+        "rights",
+        'id -u; id -un; [ "$(id -u)" = 0 ] || ! sudo -n true || { echo works; exit; }; ' + INSTALLER + 'command -v sudo >/dev/null || echo "$i"',
+        _rights,
+    ),
     Check(
         "tools",
         INSTALLER + 'echo "$i"; for t; do command -v "$t" >/dev/null || echo "$t"; done',
         _tools,
         arguments=lambda host: tuple(PACKAGES),
     ),
-    Check("libvirt", "virsh -c qemu:///system version", _libvirt),
+    Check("libvirt", "virsh -c qemu:///system version || { c=$?; id -u; exit $c; }", _libvirt),
     Check(
         "qemu",
         'm=$(uname -m); "qemu-system-$m" --version || /usr/libexec/qemu-kvm --version || { ' + INSTALLER + 'echo "$i $m"; exit 1; }',
@@ -210,7 +221,7 @@ CHECKS = (
     Check("bridge-nf", "cd /proc/sys/net/bridge && cat bridge-nf-call-iptables bridge-nf-call-ip6tables", _bridge_nf),
     Check(
         "disk",
-        'p=$1; while [ ! -d "$p" ]; do p=${p%/*}; p=${p:-/}; done; w=0; [ ! -w "$p" ] || w=1; '
+        'p=$1; while [ ! -d "$p" ]; do p=${p%/*}; p=${p:-/}; done; w=1; [ -w "$p" ] || [ "$(id -u)" != 0 ] || w=0; '
         'df -P -B 1073741824 -- "$p" | awk -v w="$w" \'END { print $4, $6, w }\'',
         _disk,
         arguments=lambda host: (host.instances_path,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Sequence
 from concurrent import futures
@@ -34,20 +35,34 @@ def doctor(transport: Transport, clock: Clock, hosts: Sequence[Host], forks: int
     """A diagnosis for each host, in their order; `forks` hosts are asked at once. Nothing is changed on any of them."""
 
     def examine(host: Host) -> Diagnosis:
-        asked = [check for check in checks.CHECKS if check.applies(host)]
-        batch = Batch(f"doctor-{host.name}", 0, reads=tuple(check.command(host) for check in asked))
-        before = _seconds(clock)
         try:
-            records = transport.run(host, batch, lambda record: None)
+            return _examine(transport, clock, host, host.become)
         except HostError as error:
-            return Diagnosis(host.name, (_unreached(error),), reached=False)
-        about = checks.Subject(host, before, _seconds(clock))
-        found = tuple(check.judge(about, record) for check, record in zip(asked, records, strict=True))
-        how = "this machine, without SSH" if host.connection == "local" else f"{host.address}, port {host.port}"
-        return Diagnosis(host.name, (Finding("connection", Level.OK, how), *found))
+            return _without_sudo(transport, clock, host) or Diagnosis(host.name, (_unreached(error),), reached=False)
 
     with futures.ThreadPoolExecutor(max(1, min(forks, len(hosts)))) as pool:
         return tuple(pool.map(examine, hosts))
+
+
+def _examine(transport: Transport, clock: Clock, host: Host, become: bool) -> Diagnosis:
+    asked = [check for check in checks.CHECKS if check.applies(host)]
+    batch = Batch(f"doctor-{host.name}", 0, reads=tuple(check.command(host) for check in asked))
+    before = _seconds(clock)
+    records = transport.run(dataclasses.replace(host, become=become), batch, lambda record: None)
+    about = checks.Subject(host, before, _seconds(clock))
+    found = (check.judge(about, record) for check, record in zip(asked, records, strict=True))
+    how = "this machine, without SSH" if host.connection == "local" else f"{host.address}, port {host.port}"
+    return Diagnosis(host.name, (Finding("connection", Level.OK, how), *found))
+
+
+def _without_sudo(transport: Transport, clock: Clock, host: Host) -> Diagnosis | None:
+    """Where the inventory asks for sudo, sudo itself may be the trouble: then the check of rights says so."""
+    if not host.become:
+        return None
+    try:
+        return _examine(transport, clock, host, become=False)
+    except HostError:
+        return None
 
 
 def _unreached(error: HostError) -> Finding:

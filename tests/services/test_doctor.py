@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.commands.command import Batch, Record
-from orchestrator.model.errors import Unreachable
+from orchestrator.model.errors import HostError, Unreachable
 from orchestrator.model.host import Host
 from orchestrator.services import checks, doctor, ping
 from orchestrator.services.checks import Level
@@ -21,11 +23,14 @@ HERE = Host("here", "here", connection="local")
 class ThisMachine:
     """A transport that runs reads right here; a host called `gone` cannot be reached."""
 
+    prefix: tuple[str, ...] = ()
+
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         assert not batch.lanes, "doctor only reads"
         if host.name == "gone":
             raise Unreachable("cannot connect", "gone", "Connection refused", "is sshd running?")
-        ended = [subprocess.run(read.argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=60) for read in batch.reads]
+        argvs = [(*self.prefix, *read.argv) for read in batch.reads]
+        ended = [subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=60) for argv in argvs]
         return tuple(Record("", i, "done", end.returncode, end.stdout, end.stderr.decode()) for i, end in enumerate(ended))
 
     def trips(self, host: str) -> int:
@@ -64,13 +69,15 @@ REFUSED = "error: failed to connect to the hypervisor\nerror: No such file or di
         (judged("clock", "0.0"), Level.WARNING, "1000 s away", "timedatectl"),
         (judged("clock", "%s"), Level.FAILED, "unexpected answer: %s", "date"),
         (judged("rights", "0\nroot\n"), Level.OK, "as root", ""),
-        (judged("rights", "1000\nops\nsudo\n"), Level.FAILED, "not as root", "ansible_become: true"),
+        (judged("rights", "1000\nops\nworks\n"), Level.FAILED, "not as root", "ansible_become: true"),
         (judged("rights", "1000\nops\n"), Level.FAILED, "may not", "'ops ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/orchestrator"),
+        (judged("rights", "1000\nops\napt-get\n"), Level.FAILED, "there is no sudo", "apt-get install -y sudo && echo"),
         (judged("tools", "apt-get\n"), Level.OK, "all there", ""),
         (judged("tools", "apt-get\nvirsh\nflock\ntee\n"), Level.FAILED, "virsh, flock, tee", "apt-get install -y coreutils libvirt-clients util-linux"),
         (judged("tools", "dnf\nvirsh\n"), Level.FAILED, "virsh", "dnf install -y libvirt-client"),
         (judged("libvirt", "Using library: libvirt 9.0.0\nRunning hypervisor: QEMU 7.2.0\n"), Level.OK, "libvirt 9.0.0, QEMU 7.2.0", ""),
-        (judged("libvirt", "", 1, REFUSED), Level.FAILED, "hypervisor: No such file", "systemctl enable --now libvirtd.socket"),
+        (judged("libvirt", "1000\n", 1, REFUSED), Level.FAILED, "only root", "rights"),
+        (judged("libvirt", "0\n", 1, REFUSED), Level.FAILED, "hypervisor: No such file", "systemctl enable --now libvirtd.socket"),
         (judged("libvirt", "", 127, "virsh: not found"), Level.FAILED, "not there", "tools"),
         (judged("libvirt", "", 124), Level.FAILED, "no answer within 15 s", "virsh"),
         (judged("qemu", "QEMU emulator version 7.2.0\nCopyright\n"), Level.OK, "version 7.2.0", ""),
@@ -110,6 +117,27 @@ def test_every_check_is_answered_on_a_real_machine() -> None:
     assert (lost.reached, lost.level) == (False, Level.FAILED)
     assert lost.findings[0].detail == "not reached: cannot connect: Connection refused"
     assert lost.findings[0].mend == "is sshd running?"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
+def test_where_sudo_fails_the_rights_are_the_trouble() -> None:
+    """The inventory says become, the host's sudo says no: everything else is still examined, as the plain user."""
+
+    class WithoutSudo(ThisMachine):
+        prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+        def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
+            if host.become:
+                raise HostError("sudo -n refused", "here", "a password is required")
+            return super().run(host, batch, on_record)
+
+    (here,) = doctor.doctor(WithoutSudo(), ThisClock(), [dataclasses.replace(HERE, become=True)], 1)
+    troubles = {finding.check: finding for finding in here.findings if finding.level is Level.FAILED}
+    assert here.reached
+    assert "commands run as nobody" in troubles["rights"].detail
+    assert "ansible_become" not in troubles["rights"].mend
+    assert troubles["libvirt"].mend == "see 'rights'"
+    assert "disk" not in troubles
 
 
 def test_checks_change_nothing() -> None:
