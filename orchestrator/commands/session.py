@@ -4,7 +4,7 @@ The session reads, waits for jobs and starts one; it changes nothing itself but 
 controller are control lines, `<marker> <word>...`; all other bytes between them are payload or noise.
 """
 
-BOOTSTRAP = """LC_ALL=C; s=$(dd bs=65536 count={length} iflag=fullblock,count_bytes); [ ${{#s}} = {length} ] && eval "$s\""""
+BOOTSTRAP = """LC_ALL=C; s=$(dd bs=65536 count={length} iflag=fullblock,count_bytes 2>/dev/null); [ ${{#s}} = {length} ] && eval "$s\""""
 """Reads exactly the session text from stdin and runs it, or nothing when less came (dd, because busybox head reads on).
 Single-quoted, it means itself to any login shell."""
 

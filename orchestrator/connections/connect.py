@@ -38,6 +38,7 @@ class Line:
     def __init__(self, carrier: socket.socket | paramiko.Channel) -> None:
         self.heard = time.monotonic()
         self._carrier = carrier
+        self._closed = False  # paramiko asks a socket for it by this name
 
     def recv(self, size: int) -> bytes:
         data = self._carrier.recv(size)
@@ -51,6 +52,7 @@ class Line:
         self._carrier.settimeout(seconds)
 
     def close(self) -> None:
+        self._closed = True
         self._carrier.close()
 
     def drop(self) -> None:

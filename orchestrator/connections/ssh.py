@@ -101,7 +101,6 @@ def _execute(connection: connect.Connection, command: str) -> paramiko.Channel:
     import paramiko
 
     channel = connection.transport.open_session(timeout=watchdog.SILENCE)
-    channel.set_combine_stderr(True)
     channel.settimeout(watchdog.SILENCE)
     request = paramiko.Message()
     request.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
@@ -140,6 +139,8 @@ def _receive(connection: connect.Connection, channel: paramiko.Channel, talk: ex
     while data := channel.recv(RECEIVE):
         if talk.hear(data):
             return
+    while data := channel.recv_stderr(RECEIVE):  # apart from stdout, which it may overtake or follow: only of use without a greeting
+        talk.hear(data)
     if not connection.alive:
         raise EOFError("the connection was closed there")
     raise talk.closed("the session was ended there")
