@@ -1,4 +1,7 @@
-"""A libvirt domain: uuid, state, whether it is defined, and our ownership mark. One virsh process answers for all."""
+"""A libvirt domain: uuid, state, whether it is defined, and our ownership mark. One virsh process answers for all.
+
+Each domain is asked for by its name: tables of all domains cannot be read safely, since libvirt's names may hold spaces and look like columns.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
 URI = "qemu:///system"
-SPLIT = "-" * 8
+SPLIT = "//--//"
+"""Between answers; no domain's name can hold a slash."""
+FOUND = re.compile(r"([^\n]+)\n+<domain .*?\n  <uuid>([0-9a-f-]{36})</uuid>\n", re.DOTALL)
 MARK = re.compile(r"<orchestrator:instance[^>]* lineage=['\"]([0-9a-f-]{36})['\"] digest=['\"]([0-9a-f]{64})['\"]")
-UUID = re.compile(r"<uuid>([0-9a-f-]{36})</uuid>")
-NAME = re.compile(r"<name>([^<]*)</name>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +38,28 @@ class Domain:
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
-    dumps = "".join(f"; dumpxml --inactive {key.name}" for key in keys)
-    queries = (
-        f"list --all; echo {SPLIT}; list --all --uuid --name; echo {SPLIT}; list --transient --name; echo {SPLIT}{dumps}; echo {SPLIT}"
-    )
-    return (Command(("virsh", "-q", "-c", URI, queries), timeout=30),)
+    looks = "".join(f"; domstate {key.name}; dumpxml --inactive {key.name}; echo {SPLIT}" for key in keys)
+    queries = f"list --transient --name; echo {SPLIT}{looks}"
+    return (Command(("virsh", "-q", "-c", URI, queries), accepts=(0, 1), timeout=30),)
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Domain | None]:
-    """Raises HostError when libvirt does not answer: silence is no evidence that a domain is absent."""
-    parts = records[0].output.decode("utf-8", "replace").split(SPLIT)
-    if len(parts) != 5:
+    """Raises HostError when libvirt does not answer: silence is no evidence that a domain is absent, only its own word is."""
+    transient, *answers = records[0].output.decode("utf-8", "replace").split(SPLIT)
+    complaints = {line for line in records[0].error.splitlines() if line.startswith("error:")}
+    complaints -= {line for line in complaints if line.startswith("error: Domain not found:")}  # older virsh adds it
+    absent = {key for key in keys if f"error: failed to get domain '{key.name}'" in complaints}
+    found = {key: _domain(answer, key.name not in transient.splitlines()) for key, answer in zip(keys, answers, strict=False)}
+    silent = len(answers) != len(keys) + 1 or any(domain is None and key not in absent for key, domain in found.items())
+    if silent or len(complaints) > len(absent):
         raise errors.HostError(
             "libvirt does not answer",
             why=records[0].error.strip() or f"virsh ended with {records[0].code}",
             hint="see `systemctl status libvirtd` on the host, or `orchestrator doctor`",
         )
-    states, uuids, transient, dumps, _ = parts
-    state_of = {line.split(None, 2)[1]: line.split(None, 2)[2].strip() for line in states.splitlines() if line.strip()}
-    uuid_of = {line.split()[1]: line.split()[0] for line in uuids.splitlines() if line.strip()}
-    marks = {match[0]: match[1] for match in map(_mark, dumps.split("</domain>")) if match}
-    gone = set(transient.split())
-    return {
-        key: Domain(
-            uuid_of[key.name],
-            state_of.get(key.name, "no state"),
-            key.name not in gone,
-            *marks.get(key.name, (None, None)),
-        )
-        if key.name in uuid_of
-        else None
-        for key in keys
-    }
+    return found
 
 
-def _mark(xml: str) -> tuple[str, tuple[str, str]] | None:
-    name, mark = NAME.search(xml), MARK.search(xml)
-    return (name[1], (mark[1], mark[2])) if name and mark else None
+def _domain(answer: str, persistent: bool) -> Domain | None:
+    found, mark = FOUND.match(answer), MARK.search(answer)
+    return Domain(found[2], found[1], persistent, *(mark.groups() if mark else ())) if found else None

@@ -25,7 +25,7 @@ def virsh(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
 def _command(state: State, words: tuple[str, ...]) -> Result:
     match words:
         case ("echo", text):
-            return Result(0, f"{text}\n".encode())
+            return Result(0, text.encode())  # no newline, with -q
         case ("list", *options):
             return Result(0, _list(state, frozenset(options)).encode())
         case ("define", "--validate", "--file", path):
@@ -34,6 +34,8 @@ def _command(state: State, words: tuple[str, ...]) -> Result:
             return _found(state, name, _undefine)
         case ("dumpxml", "--inactive", name):
             return _found(state, name, lambda state, domain: Result(0, f"{domain.xml.strip()}\n\n".encode()))
+        case ("domstate", name) | ("domstate", "--domain", name):
+            return _found(state, name, lambda state, domain: Result(0, f"{domain.state}\n".encode()))
         case (verb, "--domain", name) if verb in VERBS:
             return _found(state, name, VERBS[verb])
         case _:
@@ -43,7 +45,11 @@ def _command(state: State, words: tuple[str, ...]) -> Result:
 def find(state: State, name: str) -> Domain | None:
     """As virsh looks for a domain: by id, by uuid, by name."""
     known = tuple(state.domains.values())
-    names = {each.name: each for each in known} | {each.uuid: each for each in known} | {str(each.number): each for each in known if each.active}
+    names = (
+        {each.name: each for each in known}
+        | {each.uuid: each for each in known}
+        | {str(each.number): each for each in known if each.active}
+    )
     return names.get(name)
 
 
@@ -65,12 +71,12 @@ def _list(state: State, options: frozenset[str]) -> str:
         raise UnknownError
     active = sorted((domain for domain in state.domains.values() if domain.active), key=lambda domain: domain.number)
     idle = sorted((domain for domain in state.domains.values() if not domain.active), key=lambda domain: domain.name)
-    shown = active + (idle if "--all" in options else [])
-    shown = [domain for domain in shown if "--transient" not in options or not domain.persistent]
+    shown = [domain for domain in active if "--transient" not in options or not domain.persistent]
+    shown += idle if "--all" in options and "--transient" not in options else []
     if options >= {"--uuid", "--name"}:
-        return "".join(f"{domain.uuid:<36} {domain.name}\n" for domain in shown) + "\n" * ("--all" not in options)
+        return "".join(f"{domain.uuid} {domain.name}\n" for domain in shown)
     if "--name" in options:
-        return "".join(f"{domain.name}\n" for domain in shown) + "\n"
+        return "".join(f"{domain.name}\n" for domain in shown)
     rows = [(str(domain.number) if domain.active else "-", domain.name, domain.state) for domain in shown]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
     return "".join(f" {number:<{widths[0]}}   {name:<{widths[1]}}   {shown}\n" for number, name, shown in rows)
@@ -203,16 +209,11 @@ def _suspend(state: State, domain: Domain) -> Result:
     return Result()
 
 
-def _domstate(state: State, domain: Domain) -> Result:
-    return Result(0, f"{domain.state}\n\n".encode())
-
-
 VERBS: dict[str, Callable[[State, Domain], Result]] = {
     "start": _start,
     "destroy": _destroy,
     "shutdown": _shutdown,
     "resume": _resume,
     "suspend": _suspend,
-    "domstate": _domstate,
 }
 PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {"virsh": virsh}

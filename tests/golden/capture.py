@@ -1,0 +1,86 @@
+"""Captures what the tools of a real practice host answer to the commands of our facts: `python -m tests.golden.capture SSH ARGV...`.
+
+The argv reaches a root shell of the host (for instance `ssh -i KEY root@ADDRESS`). Everything made there is called gold-something and removed
+at the end. Only the records are written; `pytest --regen tests/golden` then puts the facts beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.commands.command import Command
+from orchestrator.facts import compute, digest, disk, domain, file, gather, kvm, link
+
+FOLDER = Path(__file__).parent / "facts"
+AT = "/var/lib/nova/instances/gold"
+SCENES = (FOLDER / "scenes.sh").read_text()
+MINE, OTHERS = "instance-0000000a", "instance-0000000b"
+
+CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
+    "domain/none": ("", (domain.Key(MINE), domain.Key(OTHERS))),
+    "domain/shut_off": ("define instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
+    "domain/running": ("start instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
+    "domain/paused": ("virsh suspend instance-0000000a", (domain.Key(MINE),)),
+    "domain/transient": ("virsh undefine instance-0000000a", (domain.Key(MINE),)),
+    "domain/killed": ("define instance-0000000a; kill_qemu instance-0000000a", (domain.Key(MINE),)),
+    "domain/without_mark": ("define_unmarked instance-0000000b; virsh start instance-0000000b", (domain.Key(OTHERS), domain.Key(MINE))),
+    "domain/shadowed": ("define_shadows instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
+    "domain/dashes": ("define_dashes instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
+    "domain/marked_by_another": ("define_forged instance-0000000b instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
+    "domain/no_libvirtd": ("hide_socket", (domain.Key(MINE),)),
+    "link/bridges_and_taps": (
+        "links; define_tapped instance-0000000c; virsh start instance-0000000c",
+        tuple(link.Key(name) for name in ("lo", "eth0", "gold-br", "gold-down", "gold-ours", "gold-tap", "gold-veth", "gold-none")),
+    ),
+    "file/kinds": ("", tuple(file.Key(f"{AT}/{name}") for name in ("file", "empty", "folder", "pipe", "link", "none", "a b"))),
+    "file/nothing": ("", (file.Key(f"{AT}/none"),)),
+    "digest/files": ("", tuple(digest.Key(f"{AT}/{name}") for name in ("file", "empty", "folder", "none", "back\\slash"))),
+    "digest/nothing": ("", (digest.Key(f"{AT}/none"),)),
+    "disk/all": ("", tuple(disk.Key(f"{AT}/{name}") for name in ("disk", "none", "base", "empty", "file", "whole.qcow2"))),
+    "disk/nothing": ("", (disk.Key(f"{AT}/none"), disk.Key(f"{AT}/neither"))),
+    "disk/last_missing": ("", (disk.Key(f"{AT}/disk"), disk.Key(f"{AT}/none"))),
+    "disk/banner": ("", (disk.Key(f"{AT}/banner"), disk.Key(f"{AT}/disk"), disk.Key(f"{AT}/none"))),
+    "compute/there": ("", (compute.Key("/var/lib/nova/instances"),)),
+    "compute/not_made_yet": ("", (compute.Key("/srv/gold/instances"),)),
+    "kvm/here": ("", (kvm.Key(),)),
+}
+
+
+def main(ssh: Sequence[str]) -> None:
+    """Play each case's scene and keep what its commands answered."""
+    _run(ssh, "set_up")
+    try:
+        for name, (scene, keys) in CASES.items():
+            if scene:
+                _run(ssh, scene)
+            records = [_record(ssh, command) for command in gather.commands(keys)]
+            case = {"keys": [_fields(key) for key in keys], "scene": scene, "records": records}
+            path = FOLDER / f"{name}.json"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(case, indent=1) + "\n")
+    finally:
+        _run(ssh, "clean_up")
+
+
+def _fields(key: gather.Key) -> list[str]:
+    return [str(getattr(key, name)) for name in type(key).__dataclass_fields__]  # type: ignore[attr-defined]
+
+
+def _run(ssh: Sequence[str], scene: str) -> None:
+    done = subprocess.run([*ssh, "sh -e"], input=f"{SCENES}\n{scene}\n", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{scene}: {done.stdout}{done.stderr}"
+
+
+def _record(ssh: Sequence[str], command: Command) -> dict[str, object]:
+    done = subprocess.run([*ssh, "LC_ALL=C " + shlex.join(command.argv)], capture_output=True, check=False)
+    shown = {"argv": list(command.argv), "code": done.returncode, "output": done.stdout.decode().split("\n")}
+    return shown | {"error": done.stderr.decode().split("\n")}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
