@@ -10,6 +10,7 @@ from orchestrator.files.inventory import tree
 from orchestrator.model.errors import SpecError
 
 EXTENSIONS = ("", ".yml", ".yaml", ".json")  # the first that is there is read, the others are not
+KINDS = ("group_vars", "host_vars")
 DEPTH_LIMIT = 8  # folders within folders
 
 
@@ -17,7 +18,9 @@ class Resolver:
     """Merges a host's variables from the closed tree and from the files in `folders` (those of the sources, in order)."""
 
     def __init__(self, groups: tree.Tree, folders: Sequence[Path]) -> None:
-        self.tree, self.folders = groups, tuple(dict.fromkeys(folders))
+        self.tree = groups
+        every = tuple(dict.fromkeys(folders))
+        self.folders = {kind: [folder / kind for folder in every if (folder / kind).is_dir()] for kind in KINDS}
         self.files: dict[tuple[Path, str], tree.Variables] = {}
         self.groups = _groups_by_host(groups)
 
@@ -39,9 +42,9 @@ class Resolver:
 
     def _from_files(self, names: Sequence[str], kind: str) -> tree.Variables:
         merged: tree.Variables = {}
-        for folder in self.folders:
+        for folder in self.folders[kind]:
             for name in names:
-                key = (folder / kind, name)
+                key = (folder, name)
                 if key not in self.files:
                     self.files[key] = _read_all(*key, self.tree.wrong)
                 merged |= self.files[key]
