@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts import file
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, str | None]:
+    file.check(records[0])
     lines = (line.split("  ", 1) for line in records[0].output.decode().splitlines())
     found = {path: digest for digest, path in lines}
     return {key: found.get(key.path) for key in keys}

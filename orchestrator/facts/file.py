@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.commands.command import Command, Record
+from orchestrator.model import errors
 
+ABSENT = ("No such file or directory", "Not a directory", "Is a directory")  # the last from tools that read
 KINDS = {"regular file": "file", "regular empty file": "file", "directory": "directory"}
 
 
@@ -22,6 +24,14 @@ def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, str | None]:
+    check(records[0])
     lines = (line.split("\t", 1) for line in records[0].output.decode().splitlines())
     found = {path: KINDS.get(form, "other") for form, path in lines}
     return {key: found.get(key.path) for key in keys}
+
+
+def check(record: Record) -> None:
+    """Raises HostError when the tool complained of a path for another reason than that nothing is there."""
+    trouble = next((line for line in record.error.splitlines() if not line.endswith(ABSENT)), None)
+    if trouble:
+        raise errors.HostError("a file cannot be looked at", why=trouble, hint="mend the host's file system or its permissions")

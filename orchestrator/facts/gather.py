@@ -9,6 +9,7 @@ from types import ModuleType
 
 from orchestrator import facts as room
 from orchestrator.commands.command import Command, Record
+from orchestrator.model import errors
 
 Key = Hashable
 Facts = Mapping[Key, object]
@@ -46,7 +47,15 @@ def parse(keys: Iterable[Key], records: Sequence[Record]) -> dict[Key, object]:
     found: dict[Key, object] = {}
     rest = list(records)
     for module, group in _groups(keys):
-        count = len(module.commands(group))
-        found.update(module.parse(group, rest[:count]))
-        rest = rest[count:]
+        asked = module.commands(group)
+        for command, record in zip(asked, rest, strict=False):
+            _check(command, record)
+        found.update(module.parse(group, rest[: len(asked)]))
+        rest = rest[len(asked) :]
     return found
+
+
+def _check(command: Command, record: Record) -> None:
+    if record.code not in command.accepts:
+        why = record.error.strip() or f"exit code {record.code}"
+        raise errors.HostError(f"{command.argv[0]} does not answer", why=why, hint="see `orchestrator doctor`")

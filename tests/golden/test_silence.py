@@ -1,0 +1,57 @@
+"""A tool that did not answer says nothing about the host: no fact may come of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.commands.command import Record
+from orchestrator.facts import compute, digest, disk, domain, file, gather, kvm, link
+from orchestrator.model import errors
+
+KEYS = (
+    *(compute.Key("/var/lib/nova"), digest.Key("/x"), disk.Key("/x")),
+    *(domain.Key("instance-00000001"), file.Key("/x"), kvm.Key(), link.Key("br0")),
+)
+
+
+@pytest.mark.parametrize("code", [124, 126, 127, 137])
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: type(key).__module__.rsplit(".", 1)[-1])
+def test_a_tool_that_did_not_run_or_did_not_end(key: gather.Key, code: int) -> None:
+    with pytest.raises(errors.HostError):
+        gather.parse([key], [Record("", 0, "done", code, b"", "no such tool")])
+
+
+@pytest.mark.parametrize("trouble", ["Permission denied", "Input/output error", "Stale file handle"])
+@pytest.mark.parametrize("key", [file.Key("/x"), digest.Key("/x")])
+def test_a_path_that_could_not_be_looked_at(key: gather.Key, trouble: str) -> None:
+    with pytest.raises(errors.HostError, match=trouble):
+        gather.parse([key], [Record("", 0, "done", 1, b"", f"tool: cannot look at '/x': {trouble}\n")])
+
+
+@pytest.mark.parametrize("trouble", ["No such file or directory", "Not a directory"])
+@pytest.mark.parametrize("key", [file.Key("/x"), digest.Key("/x")])
+def test_a_path_that_is_not_there(key: gather.Key, trouble: str) -> None:
+    assert gather.parse([key], [Record("", 0, "done", 1, b"", f"tool: cannot look at '/x': {trouble}\n")]) == {key: None}
+
+
+@pytest.mark.parametrize(
+    ("output", "error"),
+    [
+        (b"", ""),
+        (b"//--//", "error: failed to get domain 'instance-00000001'"),
+        (b"//--////--//", ""),
+        (b"//--//running\n//--//", ""),
+        (b"//--////--//", "error: failed to get domain 'instance-00000002'"),
+        (b"//--////--//", "error: Disconnected from qemu:///system due to end of file\nerror: failed to get domain 'instance-00000001'"),
+    ],
+)
+def test_libvirt_that_falls_silent(output: bytes, error: str) -> None:
+    with pytest.raises(errors.HostError, match="libvirt does not answer"):
+        gather.parse([domain.Key("instance-00000001")], [Record("", 0, "done", 0, output, error)])
+
+
+@pytest.mark.parametrize("more", ["", "error: Domain not found: no domain with matching name 'instance-00000001'\n"])
+def test_libvirt_that_says_that_there_is_none(more: str) -> None:
+    key = domain.Key("instance-00000001")
+    error = f"error: failed to get domain 'instance-00000001'\n{more}"
+    assert gather.parse([key], [Record("", 0, "done", 0, b"//--////--//", error)]) == {key: None}
