@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from orchestrator.files import playbook
-from orchestrator.files.playbook import selection
+from orchestrator.files.playbook import entries, selection
 from orchestrator.model import desired, errors
+from orchestrator.rendering import bounds
 from tests.playbook import samples
 
 ROOT = Path(__file__).parents[2]
@@ -255,3 +257,11 @@ def test_too_many_entries(load: Load) -> None:
     text = "- hosts: all\n  instances:\n" + '    - {name: "a{{ item }}", loop: "{{ range(10000) }}", state: absent}\n' * 6
     with pytest.raises(errors.SpecErrors, match="more than 50000 entries"):
         load(text)
+
+
+def test_the_example_of_the_documentation(load: Load) -> None:
+    page = (ROOT / "docs/playbook.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert list(load(block).instances) == ["web-1", "web-2", "web-3"]
+    words = {*bounds.FILTERS, *(key for model in entries.MODELS.values() for key in model.model_fields)} - {"d", "count"}
+    assert {word for word in words if f"`{word}`" not in page} == set()

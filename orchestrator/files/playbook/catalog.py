@@ -40,7 +40,7 @@ def check_references(catalog: Catalog, found: findings.Findings) -> None:
             name = getattr(entry, field)
             if name is not None:
                 _check(declared, (field,), (section, name), catalog, found)
-            elif field in REQUIRED and entry.state != "absent" and not declared.says(field):
+            elif field in REQUIRED and entry.state != "absent" and declared.lacks(field):
                 found.add(declared.node.mark, f"'{field}' is missing in instance '{entry.name}'")
         for number, request in enumerate(entry.networks):
             _check(declared, ("networks", number, "network"), ("networks", request.network), catalog, found)

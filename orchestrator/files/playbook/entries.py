@@ -45,7 +45,7 @@ class Entry(Strict):
 class KeypairEntry(Entry):
     """A public SSH key: written out, or in a file."""
 
-    public_key: words.Text | None = None
+    public_key: words.Lines | None = None
     public_key_file: words.Text | None = None
 
 
@@ -164,7 +164,7 @@ class InstanceEntry(Entry):
         | None
     ) = None
     config_drive: words.Flag = False
-    metadata: dict[Annotated[str, BeforeValidator(_metadata_key)], words.ShortText] = {}
+    metadata: dict[Annotated[str, BeforeValidator(_metadata_key)], words.MetadataValue] = {}
     tags: Annotated[tuple[Annotated[str, BeforeValidator(_server_tag)], ...], BeforeValidator(words.separated)] = ()
     state: Literal["active", "stopped", "absent"] = "active"
     hosts: words.Pattern | None = None

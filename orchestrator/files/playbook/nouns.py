@@ -73,8 +73,9 @@ def keypairs(all_entries: catalog.Catalog, found: findings.Findings) -> dict[str
     for entry, declared in catalog.entries_of(all_entries, "keypairs", entries.KeypairEntry):
         given = [field for field in ("public_key", "public_key_file") if getattr(entry, field) is not None]
         if len(given) != 1:
-            what = f"keypair '{entry.name}' needs public_key or public_key_file, {'not both' if given else 'one of them'}"
-            found.add(declared.node.mark, what)
+            if given or declared.lacks("public_key", "public_key_file"):
+                both = "not both" if given else "one of them"
+                found.add(declared.node.mark, f"keypair '{entry.name}' needs public_key or public_key_file, {both}")
             continue
         try:
             written = entry.public_key or named_files.read(entry.public_key_file or EMPTY, declared.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class Request:
 class Declared:
     """An entry: where it was written, its file's folder, its hosts, and whether the tags select it.
 
-    `entry` is None when something is wrong with it (which was noted); its name, if known, still counts as declared. An
+    `entry` is what is left of it without what is wrong (which was noted; it is not `sound` then), None when nothing is. An
     empty name stands for names that nobody can tell any more.
     """
 
@@ -39,14 +40,16 @@ class Declared:
     folder: Path = Path()
     hosts: tuple[str, ...] = ()
     selected: bool = True
+    sound: bool = True
 
     def place(self, *loc: int | str) -> mark.Mark:
         """Where the value at `loc` was written."""
         return validation.locate(self.node, loc)
 
-    def says(self, key: str) -> bool:
-        """Whether `key` was written, rightly or wrongly."""
-        return isinstance(self.node, yaml.Mapping) and _child(self.node, key) is not None
+    def lacks(self, *keys: str) -> bool:
+        """Whether none of `keys` was given; one that was given wrongly has been complained about."""
+        told = isinstance(self.node, yaml.Mapping) and any(_child(self.node, key) for key in keys) and not self.sound
+        return not told and all(getattr(self.entry, key) is None for key in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,8 @@ def _unrolled(section: str, node: yaml.Mapping, play: _Play) -> Iterator[Declare
             data = values.written(body, scope, play.found)
             entry = validation.validate(entries.MODELS[section], section, body, data, play.found)
             if entry is not None:
-                yield _declared(section, entry, node, play)
+                declared = _declared(section, entry, node, play)
+                yield dataclasses.replace(declared, sound=len(play.found) == before)
             if entry is None or (loop is not None and len(play.found) > before):
                 yield from _lost({section}, node)
                 return

@@ -10,8 +10,6 @@ from orchestrator.files.playbook import entries
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 EXPRESSION = {"type": "string", "pattern": r"\{\{", "description": "An expression: {{ ... }}"}
-LITERAL = frozenset({"vars", "loop", "when", "name"})
-"""Keys of which any text is already accepted, or that are no values."""
 
 
 def schema() -> dict[str, Any]:

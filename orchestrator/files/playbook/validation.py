@@ -26,6 +26,7 @@ EXPECTED = {
     "model_attributes_type": "must be a mapping",
 }
 SHOWN = 40  # characters of a wrong value
+SECRET = frozenset({"public_key", "user_data", "metadata"})  # where passwords and private keys end up: never quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ def _note(details: Mapping[str, Any], subject: _Subject, found: findings.Finding
         found.add(locate(subject.node, loc), f"'{field}' is missing in {owner}")
     else:
         why, hint = _reason(details, path)
-        found.add(locate(subject.node, loc), f"{field} {_shown(details['input'])} in {owner}", why, hint)
+        shown = "" if SECRET.intersection(loc[:1]) else f" {_shown(details['input'])}"
+        found.add(locate(subject.node, loc), f"{field}{shown} in {owner}", why, hint)
 
 
 def _unknown_key(path: str, field: str, loc: Loc, model: type[entries.Strict]) -> tuple[str, str, str]:

@@ -181,8 +181,10 @@ def pattern(value: object) -> str:
     return ",".join(text(part) for part in value) if isinstance(value, list) and value else bounded(4096)(value)
 
 
+Lines = Annotated[str, BeforeValidator(lines)]
 Text = Annotated[str, BeforeValidator(bounded(4096))]
 ShortText = Annotated[str, BeforeValidator(bounded(255))]
+MetadataValue = Annotated[str, BeforeValidator(bounded(255)), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Word = Annotated[str, BeforeValidator(text)]
 Name = Annotated[
     str, BeforeValidator(_name(names.NAME, "only a-z, 0-9 and -")), WithJsonSchema({"type": "string", "pattern": f"^{names.NAME.pattern}$"})
