@@ -69,7 +69,7 @@ class Wiring:
     def lab(self) -> Lab:
         from orchestrator import lab
 
-        return lab.Practice()
+        return lab.open()
 
     def app(self, report: Callable[[Progress], None]) -> App:
         """Everything a use case needs."""

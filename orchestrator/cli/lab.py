@@ -67,7 +67,7 @@ def status(wiring: Wiring, name: str, output: str) -> None:
 @click.pass_obj
 def ssh(wiring: Wiring, name: str, host: str, command: tuple[str, ...]) -> None:
     """Run COMMAND on HOST, or log in; exits as the command does."""
-    sys.exit(wiring.lab.ssh(name, host, command))
+    sys.exit(wiring.lab.ssh(name, host, command[1:] if command[:1] == ("--",) else command))
 
 
 @lab.command()

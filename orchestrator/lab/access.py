@@ -53,6 +53,6 @@ all:
 
 def ssh(folder: folders.Folder, address: str) -> tuple[str, ...]:
     """The argv that opens a strictly checked session; this machine's own ssh settings have no say."""
-    options = (f'UserKnownHostsFile="{folder.known_hosts}"', "StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "LogLevel=ERROR")
+    options = (f'UserKnownHostsFile="{folder.known_hosts}"', "StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "BatchMode=yes", "LogLevel=ERROR")
     flags = tuple(word for option in options for word in ("-o", option))
     return ("ssh", "-F", "none", "-i", str(folder.key), "-p", str(PORT), *flags, "--", f"{USER}@{address}")

@@ -59,8 +59,16 @@ def make(folder: folders.Folder, record: folders.Record, number: int) -> None:
         (part / "var" / own).symlink_to(target)
     for own in ("root", "root/.ssh"):
         (part / own).chmod(0o700)
-    shutil.copyfile(folder.key.with_suffix(".pub"), part / "root/.ssh/authorized_keys")
     part.rename(path)
+
+
+def admit(folder: folders.Folder, number: int) -> None:
+    """Let the lab's key into host `number`, beside those that are there."""
+    path = folder.host(number) / "root/.ssh/authorized_keys"
+    key = folder.key.with_suffix(".pub").read_text()
+    known = path.read_text() if path.exists() else ""
+    if key not in known:
+        path.write_text(known + key)
 
 
 def _etc(etc: Path, name: str, address: str) -> None:

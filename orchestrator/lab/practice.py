@@ -47,6 +47,7 @@ class PracticeHosts:
         numbers = range(1, count + 1)
         for number in numbers:
             host.make(folder, record, number)
+            host.admit(folder, number)
         access.write(folder, record)
         dead = [number for number in numbers if not _runs(folder, record, number)]
         for number in dead:

@@ -60,9 +60,9 @@ def in_use() -> Iterator[str]:
 def make(folder: folders.Folder, record: folders.Record) -> None:
     """Make the switch and this machine's link to it; half-made ones are made anew, good ones left alone."""
     lab, inside = folder.name, f"{folder.name}-switch"
-    if owner(lab) == alias(folder):
+    if owner(lab) == alias(folder) and inside in namespaces(lab):
         return  # the alias is written last
-    remove_link(lab)
+    _remove_link(lab)
     if inside in namespaces(lab):
         _ip("netns", "delete", inside)
     _ip("netns", "add", inside)
@@ -111,17 +111,17 @@ def disconnect(lab: str, number: int) -> None:
             programs.succeeds(("ip", "-n", f"{lab}-switch", "link", "delete", link["ifname"]), lab)
 
 
-def remove_link(lab: str) -> None:
-    """Take this machine's link away, if it is there."""
-    if owner(lab) is not None:
-        _ip("link", "delete", f"{lab}-0")
-
-
 def remove(lab: str) -> None:
     """Take everything away that is called as this lab's wires are."""
-    remove_link(lab)
+    _remove_link(lab)
     for name in namespaces(lab):
         _ip("netns", "delete", name)
+
+
+def _remove_link(lab: str) -> None:
+    """Take this machine's link away; the kernel may be about to, when its other end's namespace is gone."""
+    if not programs.succeeds(("ip", "link", "delete", f"{lab}-0"), lab) and owner(lab) is not None:
+        _ip("link", "delete", f"{lab}-0")
 
 
 def _ip(*argv: str) -> str:
