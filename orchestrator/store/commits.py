@@ -14,6 +14,8 @@ from orchestrator.ports import writes
 from orchestrator.ports.store import Run
 from orchestrator.store import codec, instances, runs, schema
 
+Lanes = tuple[tuple[str, tuple[str, ...]], ...]
+
 
 def write(connection: Connection, run: Run, batch: Sequence[writes.Write], at: str) -> None:
     """Write the batch in its order. Raises LostOwnership, Conflict."""
@@ -82,7 +84,8 @@ class Entry:
 
     def _intent(self, intent: writes.Intent) -> None:
         uuids = codec.encode(tuple[str, ...], intent.uuids)
-        job = {"job": intent.job, "run": self.run.id, "host": intent.host, "uuids": uuids, "begun_at": self.at}
+        lanes = codec.encode(Lanes, intent.lanes)
+        job = {"job": intent.job, "run": self.run.id, "host": intent.host, "uuids": uuids, "lanes": lanes, "begun_at": self.at}
         self.connection.execute(insert(schema.jobs).values(job))
         table = schema.undo
         query = select(table.c.uuid, table.c.step).where(table.c.uuid.in_(tuple(intent.undo)))

@@ -98,10 +98,13 @@ class Database:
     def open_jobs(self) -> tuple[OpenJob, ...]:
         """See ports.store."""
         table = schema.jobs
-        query = select(table.c.job, table.c.host, table.c.uuids).where(table.c.ended_at.is_(None))
+        query = select(table.c.job, table.c.host, table.c.uuids, table.c.lanes).where(table.c.ended_at.is_(None))
         with self._reading() as connection:
             rows = connection.execute(query.order_by(table.c.begun_at, table.c.job))
-            return tuple(OpenJob(job, host, codec.decode(tuple[str, ...], uuids)) for job, host, uuids in rows)
+            return tuple(
+                OpenJob(job, host, codec.decode(tuple[str, ...], uuids), codec.decode(commits.Lanes, lanes))
+                for job, host, uuids, lanes in rows
+            )
 
     def capacities(self) -> Mapping[str, Capacity]:
         """See ports.store."""

@@ -133,6 +133,7 @@ jobs = Table(
     Column("run", ForeignKey("runs.id"), nullable=False),
     Column("host", String, nullable=False),
     Column("uuids", Text, nullable=False),
+    Column("lanes", Text, nullable=False),
     Column("begun_at", String, nullable=False),
     Column("ended_at", String, index=True),
     Column("outcome", String),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from orchestrator import store
 from orchestrator.model import errors
@@ -61,7 +61,7 @@ def commit(opened: ports.Store, name: str) -> None:
         say(str(batch))
 
 
-VERBS = {"hold": hold, "place": place, "commit": commit}
+VERBS: dict[str, Callable[..., None]] = {"hold": hold, "place": place, "commit": commit}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

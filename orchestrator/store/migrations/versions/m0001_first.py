@@ -56,6 +56,7 @@ def runs() -> None:
         sa.Column("run", sa.String(), nullable=False),
         sa.Column("host", sa.String(), nullable=False),
         sa.Column("uuids", sa.Text(), nullable=False),
+        sa.Column("lanes", sa.Text(), nullable=False),
         sa.Column("begun_at", sa.String(), nullable=False),
         sa.Column("ended_at", sa.String()),
         sa.Column("outcome", sa.String()),
