@@ -27,10 +27,11 @@ def execute(context: Context, host: Host, courses: Sequence[Course], job: str) -
     """Run the courses. `job` is the run's own name for this go. Raises LostOwnership when a newer run took over; nothing else of a host's making."""
     lanes = {lane.key: lane for lane in batches.lanes([course for course in courses if not course.problem])}
     trackers = [Tracker(course, lanes, context.clock.monotonic()) for course in courses]
-    _begin(context, host, trackers, job)
+    sent = tuple(lane for lane in lanes.values() if lane.actions)
+    _begin(context, host, trackers, (job, sent))
     blocked = [tracker for tracker in trackers if tracker.fault]
     going = [tracker for tracker in trackers if not tracker.fault]
-    batch = Batch(job, context.run.epoch, tuple(lane for lane in lanes.values() if lane.actions))
+    batch = Batch(job, context.run.epoch, sent)
     buffer: list[Write] = []
     try:
         facts = _send(context, host, going, batch, buffer)
@@ -45,15 +46,21 @@ def execute(context: Context, host: Host, courses: Sequence[Course], job: str) -
     return done + _fail(context, host, [*blocked, *(tracker for tracker in going if tracker.fault)], f"{job}-undo")
 
 
-def _begin(context: Context, host: Host, trackers: Sequence[Tracker], job: str) -> None:
+def _steps(lanes: Sequence[Lane]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((lane.key, tuple(action.step for action in lane.actions)) for lane in lanes)
+
+
+def _begin(context: Context, host: Host, trackers: Sequence[Tracker], work: tuple[str, Sequence[Lane]]) -> None:
     """The intent, the undo and the opening moves: durable before the wire."""
+    job, lanes = work
     writes: list[Write] = []
     for tracker in trackers:
         writes += tracker.open()
         tracker.fault = tracker.course.problem
         writes += [] if tracker.fault else tracker.advance()
     undo = {tracker.instance.uuid: tracker.undo() for tracker in trackers if not tracker.fault}
-    context.store.commit(context.run, [Intent(job, host.name, tuple(tracker.instance.uuid for tracker in trackers), undo), *writes])
+    uuids = tuple(tracker.instance.uuid for tracker in trackers)
+    context.store.commit(context.run, [Intent(job, host.name, uuids, undo, _steps(lanes)), *writes])
     for tracker in trackers:
         context.report(Progress(tracker.instance.name, host.name, tracker.state))
 

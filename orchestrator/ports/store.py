@@ -45,11 +45,12 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """A batch whose intent is recorded and whose end is not: it may have run, may be running, may never have been sent."""
+    """A batch whose intent is recorded and whose end is not: it may have run, may be running, may never have been sent. `lanes` as in its Intent."""
 
     job: str
     host: str
     uuids: tuple[str, ...]
+    lanes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

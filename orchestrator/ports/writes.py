@@ -49,12 +49,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A batch about to be sent. `undo` by instance uuid: steps already kept for the instance are not replaced."""
+    """A batch about to be sent. `undo` by instance uuid: steps already kept for the instance are not replaced.
+
+    `lanes`: in the batch's order, each lane's key and the step of each of its actions, to read what the host says of it afterwards.
+    """
 
     job: str
     host: str
     uuids: tuple[str, ...]
     undo: Mapping[str, tuple[Undo, ...]] = field(default_factory=dict)
+    lanes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

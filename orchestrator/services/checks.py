@@ -69,12 +69,16 @@ class Check:
     def judge(self, about: Subject, record: Record) -> Finding:
         """The finding. A command that ran out of time, or whose answer makes no sense, is a finding too."""
         if record.code in (124, 137):
-            return Finding(self.name, Level.FAILED, f"no answer within {self.timeout} s", f"try it there: {self.command(about.host).shown()}")
+            return Finding(
+                self.name, Level.FAILED, f"no answer within {self.timeout} s", f"try it there: {self.command(about.host).shown()}"
+            )
         try:
             return Finding(self.name, *self.judgement(about, record))
         except (ValueError, IndexError):
             said = (record.error or _text(record)).strip()[-200:]
-            return Finding(self.name, Level.FAILED, f"unexpected answer: {said or 'nothing'}", f"try it there: {self.command(about.host).shown()}")
+            return Finding(
+                self.name, Level.FAILED, f"unexpected answer: {said or 'nothing'}", f"try it there: {self.command(about.host).shown()}"
+            )
 
 
 def _text(record: Record) -> str:
@@ -198,7 +202,9 @@ CHECKS = (
     Check("clock", "date +%s.%N", _clock),  # first: its place in time is known best
     Check(
         "rights",
-        'id -u; id -un; [ "$(id -u)" = 0 ] || ! sudo -n true || { echo works; exit; }; ' + INSTALLER + 'command -v sudo >/dev/null || echo "$i"',
+        'id -u; id -un; [ "$(id -u)" = 0 ] || ! sudo -n true || { echo works; exit; }; '
+        + INSTALLER
+        + 'command -v sudo >/dev/null || echo "$i"',
         _rights,
     ),
     Check(

@@ -14,6 +14,7 @@ from orchestrator.ports.writes import Want, Write
 from orchestrator.services import running
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import carry_out
+from orchestrator.services.catch_up import catch_up
 from orchestrator.services.observe import observe
 from orchestrator.services.report import Report
 
@@ -23,6 +24,7 @@ WANTED = {"start": "active", "stop": "stopped", "hard-reboot": "active", "destro
 def act(app: App, verb: str, names: Sequence[str]) -> Report:
     """Do `verb` to the instances called `names`. Raises NotFound, StateError (before anything is done to any), LockHeld."""
     with running.run(app, verb, names) as run:
+        catch_up(app, run, names)
         records = pick(app, names)
         hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
         seen = observe(app, hosts, records, run)

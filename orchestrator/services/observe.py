@@ -13,8 +13,8 @@ from orchestrator.model import errors
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Record
 from orchestrator.planning import course
-from orchestrator.ports.store import OpenJob, Run
-from orchestrator.ports.writes import Seen, Settle
+from orchestrator.ports.store import Run
+from orchestrator.ports.writes import Seen
 from orchestrator.services.app import App
 
 
@@ -31,13 +31,14 @@ class Observation:
 def observe(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run | None = None) -> dict[str, Observation]:
     """Observations by host name: the host itself, and everything that the records of instances there rest on.
 
-    With a `run` that owns the records, batches of theirs whose end is unknown are waited for first, so that what is seen is not about to
-    change; then they count as observed, and the hosts as seen.
+    With a `run` that owns the records, batches of theirs that may still be under way are waited for first, so that what is seen is not about to
+    change, and the hosts are recorded as seen.
     """
     if not hosts:
         return {}
     known = app.store.capacities()
-    left = _left(app, records) if run else ()
+    ours = {record.instance.uuid for record in records} if run else set()
+    left = tuple(job for job in app.store.open_jobs() if ours & set(job.uuids))
 
     def look(host: Host) -> Observation:
         keys = _keys(host, [record for record in records if record.instance.host == host.name], known.get(host.name))
@@ -51,23 +52,10 @@ def observe(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run
 
     with futures.ThreadPoolExecutor(min(app.forks, len(hosts))) as pool:
         seen = {each.host.name: each for each in pool.map(look, hosts)}
-    if run:
-        _note(app, run, seen, left)
-    return seen
-
-
-def _left(app: App, records: Sequence[Record]) -> tuple[OpenJob, ...]:
-    """Open batches of these instances: the runs that began them are dead, or their names could not be owned now."""
-    ours = {record.instance.uuid for record in records}
-    return tuple(job for job in app.store.open_jobs() if ours & set(job.uuids))
-
-
-def _note(app: App, run: Run, seen: Mapping[str, Observation], left: Sequence[OpenJob]) -> None:
-    known = app.store.capacities()
     fresh = [Seen(name, each.capacity) for name, each in seen.items() if each.capacity and each.capacity != known.get(name)]
-    over = [Settle(job.job, "observed") for job in left if job.host in seen and not seen[job.host].error]
-    if fresh or over:
-        app.store.commit(run, [*fresh, *over])
+    if run and fresh:
+        app.store.commit(run, fresh)
+    return seen
 
 
 def _keys(host: Host, records: Sequence[Record], known: Capacity | None) -> tuple[Key, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+import urllib.parse
 from collections.abc import Callable, Iterator
 
 from tests.fakes.state import Directory, File, Result, State, UnknownError, failed
 
+JOBS = "/run/orchestrator/jobs/"
 MISSING = "No such file or directory"
 
 
@@ -103,10 +105,22 @@ def cat(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
 def _cat(state: State, path: str, stdin: bytes) -> Result:
     if path == "-":
         return Result(0, stdin)
+    if path.startswith(JOBS):
+        return _out(state, path)
     found = state.files.get(path)
     if not isinstance(found, File):
         return failed(f"cat: {path}: {'Is a directory' if found else MISSING}")
     return Result(0, b"".join(found.chunks()))
+
+
+def _out(state: State, path: str) -> Result:
+    """A job's own file of its records, as the guard writes it."""
+    job = state.jobs.get(urllib.parse.unquote(path.removeprefix(JOBS).removesuffix("/out")))
+    if job is None or not job.batch.lanes:
+        return failed(f"cat: {path}: {MISSING}")
+    numbers = {lane.key: number for number, lane in enumerate(job.batch.lanes)}
+    lines = (f"lane {numbers[each.lane]} {each.index} {each.kind} {each.code} \n" for each in job.records)
+    return Result(0, "".join(lines).encode())
 
 
 def mkdir(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:

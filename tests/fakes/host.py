@@ -34,6 +34,7 @@ class FakeFleet:
     def __init__(self, hosts: Iterable[str] = (), folder: Path | None = None) -> None:
         self.hosts = {name: State(name, hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()) for name in hosts}
         self.on_action: OnAction | None = None
+        self.sources: dict[str, bytes] = {}  # files of the controller that need not exist
         self._folder = folder
         self._faults: defaultdict[str, Faults] = defaultdict(Faults)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
@@ -126,7 +127,7 @@ class FakeFleet:
     def _launch(self, state: State, batch: Batch) -> Job:
         """A new job, begun once those that hold a lock of its lanes have ended."""
         try:
-            contents = {transfer.path: Path(transfer.source).read_bytes() for transfer in script.transfers(batch)}
+            contents = {each.path: self.sources.get(each.source) or Path(each.source).read_bytes() for each in script.transfers(batch)}
         except OSError as error:
             raise errors.HostError(f"cannot read {error.filename}", state.name, error.strerror or "") from error
         keys = {lane.key for lane in batch.lanes}

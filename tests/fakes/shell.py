@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Callable
 
 from orchestrator.facts import compute, disk, domain, kvm
+from orchestrator.states.steps.networking import ensure_bridge
 from orchestrator.states.steps.teardown import shut_down_domain
 from tests.fakes import coreutils, disks, iproute, libvirt
 from tests.fakes.state import Directory, Result, State, UnknownError, failed
@@ -60,6 +61,15 @@ def _kvm(state: State, operands: tuple[str, ...]) -> Result:
     return Result(0, b"1\n") if state.kvm else Result(1, b"0\n")
 
 
+def _make_bridge(state: State, operands: tuple[str, ...]) -> Result:
+    name, mark = operands
+    added = iproute.ip(state, ("ip", "link", "add", "name", name, "type", "bridge"), b"")
+    if added.code:
+        return added
+    iproute.ip(state, ("ip", "link", "set", "dev", name, "alias", mark), b"")
+    return iproute.ip(state, ("ip", "link", "set", "dev", name, "up"), b"")
+
+
 def _shut_down(state: State, operands: tuple[str, ...]) -> Result:
     """The guest asked; while it does not go, `patience` seconds of looking; then its process ended."""
     name = operands[0]
@@ -75,6 +85,7 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     compute.SCRIPT: _compute,
     kvm.SCRIPT: _kvm,
     shut_down_domain.SCRIPT: _shut_down,
+    ensure_bridge.MAKE: _make_bridge,
 }
 PROGRAMS = {
     **coreutils.PROGRAMS,

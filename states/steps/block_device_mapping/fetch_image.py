@@ -54,6 +54,6 @@ def _fetch(instance: Instance, base: Base) -> tuple[Action, ...]:
         Command(("sha256sum", "--check", "--status", "-"), stdin=f"{image.digest}  {part}\n", timeout=600),
         Command((*LIMITS, "qemu-img", "convert", "-f", image.disk_format, "-O", "raw", part, converted), timeout=1800),
         Command(("sync", converted), timeout=600),
-        Command(("mv", "-T", "--", converted, base.path)),
         Command(("rm", "-f", "--", part)),
+        Command(("mv", "-T", "--", converted, base.path)),
     )

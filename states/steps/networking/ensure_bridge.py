@@ -11,6 +11,9 @@ from orchestrator.states.step import Todo
 
 PATIENCE = 0.0
 
+# One fixed script: a bridge must not stay without our mark because something died between two commands.
+MAKE = 'ip link add name "$1" type bridge && ip link set dev "$1" alias "$2" up'
+
 
 def needs(instance: Instance) -> tuple[Key, ...]:
     names = {name for port in instance.ports for name in (port.bridge, port.interface) if name}
@@ -51,15 +54,14 @@ def _ensure(port: Port, facts: Facts) -> list[Action]:
     actions: list[Action] = []
     bridge = facts[link.Key(port.bridge)]
     if bridge is None:
-        actions.append(Command(("ip", "link", "add", "name", port.bridge, "type", "bridge")))
-        actions.append(Command(("ip", "link", "set", "dev", port.bridge, "alias", link.MARK)))
+        actions.append(Command(("sh", "-c", MAKE, "make-bridge", port.bridge, link.MARK)))
     elif isinstance(bridge, link.Link) and bridge.kind != "bridge":
         raise errors.HostError(
             f"{port.bridge} is not a bridge",
             why=f"it is a {bridge.kind or 'physical'} device",
             hint="mend physical_networks in the inventory",
         )
-    if not (isinstance(bridge, link.Link) and bridge.up):
+    elif isinstance(bridge, link.Link) and not bridge.up:
         actions.append(Command(("ip", "link", "set", "dev", port.bridge, "up")))
     return actions + (_uplink(port.interface, port.bridge, facts) if port.interface else [])
 

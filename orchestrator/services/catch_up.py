@@ -1,0 +1,72 @@
+"""What dead runs left open, learned from the hosts before anything is decided: their batches are waited for, and what these did is recorded.
+
+So a step that the host did without us is not done again: a hard reboot whose controller died does not reboot twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent import futures
+
+from orchestrator.commands.command import Batch
+from orchestrator.engine import machine
+from orchestrator.facts import gather, job
+from orchestrator.facts.gather import Facts
+from orchestrator.model import errors
+from orchestrator.model.instance import Record
+from orchestrator.ports.store import OpenJob, Run
+from orchestrator.ports.writes import Move, Settle, Write
+from orchestrator.services.app import App
+from orchestrator.states.instance import TABLE
+from orchestrator.states.table import DONE
+
+
+def catch_up(app: App, run: Run, names: Sequence[str]) -> None:
+    """Settle the open batches of the instances called `names`, which the run owns, on every host that answers; other batches stay open."""
+    owned = {record.instance.uuid: record for record in app.store.records() if record.instance.name in names}
+    left = [open_job for open_job in app.store.open_jobs() if owned.keys() & set(open_job.uuids) and open_job.host in app.inventory.hosts]
+    hosts = list(dict.fromkeys(open_job.host for open_job in left))
+    if not hosts:
+        return
+
+    def ask(host: str) -> Facts:
+        keys = [job.Key(open_job.job) for open_job in left if open_job.host == host]
+        batch = Batch(f"catch-up-{host}", 0, reads=gather.commands(keys), attach=tuple(key.job for key in keys))
+        try:
+            return gather.parse(keys, app.transport.run(app.inventory.hosts[host], batch, lambda record: None))
+        except errors.HostError:
+            return {}
+
+    with futures.ThreadPoolExecutor(min(app.forks, len(hosts))) as pool:
+        seen = dict(zip(hosts, pool.map(ask, hosts), strict=True))
+    known = [open_job for open_job in left if job.Key(open_job.job) in seen[open_job.host]]
+    writes: list[Write] = []
+    for open_job in known:
+        ended = seen[open_job.host][job.Key(open_job.job)]
+        writes += [Settle(open_job.job, "observed")]
+        for record in (owned[uuid] for uuid in open_job.uuids if uuid in owned):
+            writes += _moves(record, _pending(open_job, record, ended if isinstance(ended, tuple) else ()))
+    if writes:
+        app.store.commit(run, writes)
+
+
+def _pending(open_job: OpenJob, record: Record, ended: Sequence[job.Ended]) -> set[str] | None:
+    """Steps that the batch was to do for the instance and did not; None when it did nothing at all, so that nothing is known."""
+    well = {(each.lane, each.index) for each in ended if each.kind == "done" and each.code == 0}
+    if not well:
+        return None
+    own = f"instance/{record.instance.uuid}"
+    lanes = [(number, steps) for number, (key, steps) in enumerate(open_job.lanes) if key == own or key.startswith("shared/")]
+    return {step for number, steps in lanes for index, step in enumerate(steps) if (number, index) not in well}
+
+
+def _moves(record: Record, pending: set[str] | None) -> Iterator[Move]:
+    """Forward while nothing of the present state is pending, but never into rest: that takes a look at the host."""
+    state = TABLE.state(record.state)
+    while pending is not None and state.busy and not pending & set(state.steps) and state.name != TABLE.initial:
+        to = TABLE.next(state.name)
+        if not to.busy:
+            return
+        dest = machine.fire(DONE, state.name)
+        yield Move(record.instance.uuid, DONE, state.name, dest.name, dest.vm_state or record.vm_state, dest.task_state, record.power_state)
+        state = dest
