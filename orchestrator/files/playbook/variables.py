@@ -20,9 +20,12 @@ class Variables(Mapping[str, object]):
         self._given = given
         self._values: dict[str, object] = dict(bound or {})
         self._open: list[str] = []  # being worked out, outermost first
+        self._itemised: set[str] = set()  # whose value hangs on `item`
 
     def __getitem__(self, name: str) -> object:
         """The value of `name`; KeyError when there is none, SpecError when it cannot be worked out."""
+        if name in self._itemised:
+            self._itemised.update(self._open)
         if name in self._values:
             return self._values[name]
         raw = self._given[name]
@@ -42,11 +45,14 @@ class Variables(Mapping[str, object]):
         return len({**self._given, **self._values})
 
     def __contains__(self, name: object) -> bool:
+        if name == "item":
+            self._itemised.update(self._open)
         return name in self._values or name in self._given
 
     def bind(self, item: object) -> Variables:
-        """The same variables where `item` is known: those that mention it are worked out anew."""
-        return Variables(self._given, {"item": item})
+        """The same variables where `item` is known: those that hang on it are worked out anew, the others are kept."""
+        kept = {name: value for name, value in self._values.items() if name not in self._itemised}
+        return Variables(self._given, {**kept, "item": item})
 
     def complaints(self) -> Iterator[errors.SpecError]:
         """What is wrong with any variable, used or not; those that mention `item` are judged in their loops only."""
