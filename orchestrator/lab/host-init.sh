@@ -20,5 +20,5 @@ cd /
 for family in iptables ip6tables arptables; do sysctl -qw "net.bridge.bridge-nf-call-$family=1"; done  # the module's own defaults
 virtlogd --daemon
 libvirtd --daemon
-/usr/sbin/sshd
+/usr/sbin/sshd -E /var/log/sshd.log
 while :; do sleep infinity & wait $!; done  # bash collects orphans, as an init must

@@ -72,6 +72,7 @@ class ImageProperties(Strict):
     hw_disk_bus: Literal["virtio"] | None = None
     hw_vif_model: Literal["virtio"] | None = None
     hw_machine_type: Literal["pc", "q35"] | None = None
+    os_shutdown_timeout: Annotated[int | None, BeforeValidator(words.whole("seconds", least=0))] = None
 
 
 class ImageEntry(Entry):

@@ -62,7 +62,7 @@ def images(all_entries: catalog.Catalog, digests: MutableMapping[str, str], foun
             virtual_size=inspected.virtual_size,
             min_disk=entry.min_disk,
             min_ram=entry.min_ram,
-            properties=entry.properties.model_dump(exclude_none=True),
+            properties={name: str(value) for name, value in entry.properties.model_dump(exclude_none=True).items()},
         )
     return made
 
