@@ -11,9 +11,10 @@ from orchestrator.commands.command import Action
 from orchestrator.model import errors
 from orchestrator.model.host import Capacity
 from orchestrator.ports import writes
-from orchestrator.ports.store import Run
+from orchestrator.ports.store import OpenJob, Run
 from orchestrator.store import codec, instances, runs, schema
 
+Uuids = tuple[str, ...]
 Lanes = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -24,6 +25,16 @@ def write(connection: Connection, run: Run, batch: Sequence[writes.Write], at: s
         entry.take(one)
     if entry.events:
         connection.execute(insert(schema.events), entry.events)
+
+
+def open_jobs(connection: Connection) -> tuple[OpenJob, ...]:
+    """Batches with an intent and no end, oldest first."""
+    table = schema.jobs
+    query = select(table.c.job, table.c.host, table.c.uuids, table.c.lanes).where(table.c.ended_at.is_(None))
+    return tuple(
+        OpenJob(job, host, instances.body(Uuids, f"job {job}", uuids), instances.body(Lanes, f"job {job}", lanes))
+        for job, host, uuids, lanes in connection.execute(query.order_by(table.c.begun_at, table.c.job))
+    )
 
 
 def _touched(batch: Iterable[writes.Write]) -> tuple[str, ...]:
@@ -83,9 +94,8 @@ class Entry:
         self.events.append({"at": self.at, "run": self.run.id, "name": self.subjects[step.uuid].name, "kind": kind, **row})
 
     def _intent(self, intent: writes.Intent) -> None:
-        uuids = codec.encode(tuple[str, ...], intent.uuids)
-        lanes = codec.encode(Lanes, intent.lanes)
-        job = {"job": intent.job, "run": self.run.id, "host": intent.host, "uuids": uuids, "lanes": lanes, "begun_at": self.at}
+        job = {"job": intent.job, "run": self.run.id, "host": intent.host, "begun_at": self.at}
+        job |= {"uuids": codec.encode(Uuids, intent.uuids), "lanes": codec.encode(Lanes, intent.lanes)}
         self.connection.execute(insert(schema.jobs).values(job))
         table = schema.undo
         query = select(table.c.uuid, table.c.step).where(table.c.uuid.in_(tuple(intent.undo)))

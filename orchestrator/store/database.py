@@ -20,7 +20,7 @@ from orchestrator.model.instance import Record
 from orchestrator.ports import clock as clocks
 from orchestrator.ports.store import Event, OpenJob, Placement, Run, Snapshot
 from orchestrator.ports.writes import Resource, Undo, Write
-from orchestrator.store import codec, commits, instances, liveness, runs, schema, sqlite
+from orchestrator.store import commits, instances, liveness, runs, schema, sqlite
 
 POLL = 0.2  # seconds between two looks at who holds an instance
 
@@ -97,14 +97,8 @@ class Database:
 
     def open_jobs(self) -> tuple[OpenJob, ...]:
         """See ports.store."""
-        table = schema.jobs
-        query = select(table.c.job, table.c.host, table.c.uuids, table.c.lanes).where(table.c.ended_at.is_(None))
         with self._reading() as connection:
-            rows = connection.execute(query.order_by(table.c.begun_at, table.c.job))
-            return tuple(
-                OpenJob(job, host, codec.decode(tuple[str, ...], uuids), codec.decode(commits.Lanes, lanes))
-                for job, host, uuids, lanes in rows
-            )
+            return commits.open_jobs(connection)
 
     def capacities(self) -> Mapping[str, Capacity]:
         """See ports.store."""

@@ -49,6 +49,8 @@ def snapshot(connection: Connection) -> Snapshot:
 
 def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement], at: str) -> tuple[Record, ...]:
     """Record new instances. Raises Conflict when another has the name, the MAC address or the fixed IP."""
+    if not placements:
+        return ()
     taken: dict[str, str] = {}
     for record in seen.records:
         _claim(taken, record.instance)
