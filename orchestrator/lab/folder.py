@@ -63,7 +63,8 @@ def root(environ: Mapping[str, str]) -> Path:
     """The folder of all labs: $ORCHESTRATOR_LAB_DIR, or below the XDG state folder."""
     if chosen := environ.get("ORCHESTRATOR_LAB_DIR"):
         return Path(chosen).absolute()
-    state = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    home = environ.get("HOME") or "/root"  # a service without HOME: labs are root's
+    state = environ.get("XDG_STATE_HOME") or f"{home}/.local/state"
     return Path(state).absolute() / "orchestrator" / "lab"
 
 
@@ -112,9 +113,13 @@ def records(root: Path) -> Iterator[Record]:
 
 @contextlib.contextmanager
 def lock(root: Path, subject: str) -> Iterator[None]:
-    """Hold the lock of that subject, after waiting for whoever has it; the kernel lets it go with the process."""
+    """Hold the lock of that subject, after waiting for whoever has it; the kernel lets it go with the process.
+
+    Programs that are run meanwhile hold it too: they may outlive a killed command, and must not meet the next one.
+    """
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(root / f".{subject}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    os.set_inheritable(handle, True)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

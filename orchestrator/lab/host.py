@@ -114,7 +114,7 @@ def await_answer(folder: folders.Folder, record: folders.Record, number: int) ->
     path = folder.host(number)
     deadline = time.monotonic() + _ANSWERS_WITHIN
     while not answers(record.address(number)):
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or not _processes(folder.name, number):
             log = (path / "boot.log").read_text(errors="replace").strip()[-_LAST_WORDS:]
             hint = f"the whole of it is in {path / 'boot.log'}; `orchestrator lab down --name {folder.name}` clears up"
             raise errors.OrchestratorError("the practice host does not answer", path.name, log or "its boot log is empty", hint)

@@ -9,8 +9,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from orchestrator.lab import access, guest, host, packages, subnet, switch
+from orchestrator.lab import access, guest, packages, subnet, switch
 from orchestrator.lab import folder as folders
+from orchestrator.lab import host as machines
 from orchestrator.model import errors
 from orchestrator.model.lab import LabHost, LabHostState, LabStatus
 
@@ -39,21 +40,24 @@ class PracticeHosts:
 
     def _up(self, folder: folders.Folder, hosts: int | None) -> LabStatus:
         known = folders.read(folder)
+        if known is None:
+            _remove_wires(folder.name)  # of a lab whose folder somebody took away
         count = max(hosts or 0, known.hosts if known else 0) or _DEFAULT
         record = folders.Record(known.subnet if known else self._free_subnet(folder.name), count)
+        _need_subnet(folder.name, record.subnet)
         folders.write(folder, record)
         access.make_key(folder)
         switch.make(folder, record)
         numbers = range(1, count + 1)
         for number in numbers:
-            host.make(folder, record, number)
-            host.admit(folder, number)
+            machines.make(folder, record, number)
+            machines.admit(folder, number)
         access.write(folder, record)
         dead = [number for number in numbers if not _runs(folder, record, number)]
         for number in dead:
-            host.start(folder, record, number)
+            machines.start(folder, record, number)
         for number in dead:
-            host.await_answer(folder, record, number)
+            machines.await_answer(folder, record, number)
         return _status(folder, record)
 
     def _free_subnet(self, name: str) -> str:
@@ -65,17 +69,14 @@ class PracticeHosts:
         folder = folders.named(self._root, name)
         with _plainly("lab down", name):
             _need_root()
-            if not self._root.exists() and not switch.namespaces(name) and switch.owner(name) is None:
+            if not _traces(folder):
                 return False
             with folders.lock(self._root, "labs"):
                 _need_ownership(folder)
-                there = folder.path.exists() or bool(switch.namespaces(name)) or switch.owner(name) is not None
-                for number in switch.numbers(name):
-                    host.stop(name, number)
-                switch.remove(name)
+                _remove_wires(name)
                 if folder.path.exists():
                     shutil.rmtree(folder.path)
-                return there
+                return True
 
     def status(self, name: str) -> LabStatus:
         """See ports.lab.Lab."""
@@ -93,6 +94,9 @@ class PracticeHosts:
             addresses = {f"{name}{number}": record.address(number) for number in range(1, record.hosts + 1)}
             if host not in addresses:
                 raise errors.NotFound(f"no practice host {host!r}", f"lab '{name}'", f"it has {', '.join(addresses)}")
+            if not machines.answers(addresses[host]):
+                hint = f"see `orchestrator lab status --name {name}`; `orchestrator lab up --name {name}` starts it again"
+                raise errors.Unreachable("the practice host does not answer", host, hint=hint)
             return subprocess.run((*access.ssh(folder, addresses[host]), *argv), check=False).returncode
 
     def image(self, path: Path | None) -> Path:
@@ -110,7 +114,7 @@ class PracticeHosts:
 
 
 def _runs(folder: folders.Folder, record: folders.Record, number: int) -> bool:
-    return host.state(record, number, host.first_process(folder.name, number)) is LabHostState.RUNNING
+    return machines.state(record, number, machines.first_process(folder.name, number)) is LabHostState.RUNNING
 
 
 def _status(folder: folders.Folder, record: folders.Record) -> LabStatus:
@@ -119,8 +123,8 @@ def _status(folder: folders.Folder, record: folders.Record) -> LabStatus:
 
 
 def _host(folder: folders.Folder, record: folders.Record, number: int) -> LabHost:
-    pid = host.first_process(folder.name, number)
-    state = host.state(record, number, pid)
+    pid = machines.first_process(folder.name, number)
+    state = machines.state(record, number, pid)
     name, address = folder.host(number).name, record.address(number)
     return LabHost(name, address, access.PORT, access.USER, folder.key, state, pid)
 
@@ -142,13 +146,35 @@ def _need_packages(wanted: tuple[str, ...]) -> None:
         raise errors.OrchestratorError("packages are missing", "lab", ", ".join(missing), hint)
 
 
+def _traces(folder: folders.Folder) -> bool:
+    """Whether there is anything of the lab: its folder, its link, a namespace."""
+    return folder.path.exists() or switch.owner(folder.name) is not None or bool(switch.namespaces(folder.name))
+
+
+def _remove_wires(name: str) -> None:
+    """Kill the lab's hosts and take its namespaces and its link away, whatever there is of them."""
+    for number in switch.numbers(name):
+        machines.stop(name, number)
+    switch.remove(name)
+
+
 def _need_ownership(folder: folders.Folder) -> None:
-    """Refuse to touch a lab of the same name that another folder's record speaks of."""
-    owner = switch.owner(folder.name)
-    if owner is None or owner == switch.alias(folder) or not Path(owner).exists():
+    """Refuse to touch a lab of the same name that another folder's record speaks of, or a link that is no lab's."""
+    owner, what = switch.owner(folder.name), f"there is another '{folder.name}' on this machine"
+    if owner is None or owner == switch.alias(folder):
         return
-    hint = f"set ORCHESTRATOR_LAB_DIR={Path(owner).parent}, or choose another --name"
-    raise errors.Conflict(f"there is another lab '{folder.name}' on this machine", "lab", f"it is kept in {owner}", hint)
+    if not owner:
+        raise errors.Conflict(what, "lab", f"the link {folder.name}-0 is no lab's", "choose another --name")
+    if Path(owner).exists():
+        hint = f"set ORCHESTRATOR_LAB_DIR={Path(owner).parent}, or choose another --name"
+        raise errors.Conflict(what, "lab", f"it is kept in {owner}", hint)
+
+
+def _need_subnet(name: str, prefix: str) -> None:
+    """Refuse a subnet that something else came to use while the lab's link was not there, as after a reboot."""
+    if switch.owner(name) is None and not subnet.free(prefix, switch.in_use()):
+        hint = f"make the lab anew: `orchestrator lab down --name {name}`, then `lab up`"
+        raise errors.Conflict(f"the lab's subnet {prefix}.0/24 is in use", name, "an address or a route of this machine overlaps it", hint)
 
 
 def _need_bridge_netfilter() -> None:

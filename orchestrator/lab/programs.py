@@ -23,6 +23,7 @@ def run(argv: Sequence[str], where: str, folder: Path | None = None, data: bytes
             stdin=subprocess.DEVNULL if data is None else None,
             capture_output=True,
             check=False,
+            close_fds=False,  # what is meant to be inherited is the labs' lock
             env={**os.environ, "PATH": _PATH, "LC_ALL": "C"},
         )
     except FileNotFoundError as error:
@@ -43,8 +44,11 @@ def succeeds(argv: Sequence[str], where: str) -> bool:
 
 
 def start(argv: Sequence[str], where: str, log: Path) -> None:
-    """Start a program that goes into the background by itself; what it writes goes to the log, which begins anew."""
+    """Start a program that goes into the background by itself; what it writes goes to the log, which begins anew.
+
+    Of this process's environment it gets nothing.
+    """
     with log.open("wb") as out:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False, env={**os.environ, "PATH": _PATH})
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False, env={"PATH": _PATH, "LANG": "C.UTF-8"})
     if done.returncode:
         raise errors.OrchestratorError(f"`{' '.join(argv)}` failed", where, log.read_text(errors="replace").strip()[-_LAST_WORDS:])

@@ -18,15 +18,21 @@ def pick(name: str, in_use: Iterable[str]) -> str:
 
     The same name gets the same subnet as long as it is free. Raises OrchestratorError when none is.
     """
-    taken = [network for network in map(_network, in_use) if network.prefixlen >= _SPECIFIC]
+    taken = tuple(in_use)
     start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
     for step in range(_COUNT):
         high, low = divmod((start + step) % _COUNT, 256)
         prefix = f"10.{_FIRST + high}.{low}"
-        if not any(_network(f"{prefix}.0/24").overlaps(network) for network in taken):
+        if free(prefix, taken):
             return prefix
     why = f"this machine has addresses or routes in all of 10.{_FIRST}.0.0 to 10.{_LAST - 1}.255.255"
     raise errors.OrchestratorError("no free subnet for the lab", name, why)
+
+
+def free(prefix: str, in_use: Iterable[str]) -> bool:
+    """Whether the /24 of this prefix overlaps none of the networks in use."""
+    taken = (network for network in map(_network, in_use) if network.prefixlen >= _SPECIFIC)
+    return not any(_network(f"{prefix}.0/24").overlaps(network) for network in taken)
 
 
 def _network(text: str) -> ipaddress.IPv4Network:

@@ -1,12 +1,14 @@
 """The wires of a lab: a network namespace with two bridges, `mgmt` (this machine is on it too) and `phys0`.
 
 The bridges are not in this machine's own namespace, so that its firewall (Docker's FORWARD DROP, say) never sees what the hosts say to each
-other. Namespaces are called `<lab>-switch` and `<lab>-<number>`; this machine has one link, `<lab>-0`, whose alias tells the lab's folder.
+other. Namespaces are called `orchestrator-<lab>-<number>`, `-switch` for the bridges; this machine has one link, `<lab>-0`, whose alias tells
+the lab's folder.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 
@@ -18,18 +20,22 @@ _ALIAS = 255  # characters the kernel keeps
 
 def namespace(lab: str, number: int) -> str:
     """The network namespace of host `number`."""
-    return f"{lab}-{number}"
+    return f"orchestrator-{lab}-{number}"
+
+
+def _inside(lab: str) -> str:
+    return f"orchestrator-{lab}-switch"
 
 
 def namespaces(lab: str) -> tuple[str, ...]:
     """The lab's network namespaces that are there, hosts' and switch's."""
     names = (line.split()[0] for line in _ip("netns", "list").splitlines() if line)
-    return tuple(name for name in names if re.fullmatch(rf"{lab}-(\d+|switch)", name))
+    return tuple(name for name in names if re.fullmatch(rf"orchestrator-{lab}-(\d+|switch)", name))
 
 
 def numbers(lab: str) -> tuple[int, ...]:
     """The numbers of the hosts that have a namespace."""
-    tails = (name.removeprefix(f"{lab}-") for name in namespaces(lab))
+    tails = (name.rpartition("-")[2] for name in namespaces(lab))
     return tuple(sorted(int(tail) for tail in tails if tail.isdigit()))
 
 
@@ -39,9 +45,14 @@ def load_bridge_netfilter() -> bool:
 
 
 def owner(lab: str) -> str | None:
-    """The folder that the lab of this name on this machine belongs to; None when no such lab has a link here."""
-    links = json.loads(_ip("-j", "link", "show"))
-    return next((link.get("ifalias", "") for link in links if link["ifname"] == f"{lab}-0"), None)
+    """The folder that the lab of this name on this machine belongs to; empty: no lab's, None: there is no such link."""
+    link = _link(lab)
+    return None if link is None else str(link.get("ifalias", ""))
+
+
+def _link(lab: str) -> dict[str, object] | None:
+    links: list[dict[str, object]] = json.loads(_ip("-j", "link", "show"))
+    return next((link for link in links if link["ifname"] == f"{lab}-0"), None)
 
 
 def alias(folder: folders.Folder) -> str:
@@ -59,9 +70,10 @@ def in_use() -> Iterator[str]:
 
 def make(folder: folders.Folder, record: folders.Record) -> None:
     """Make the switch and this machine's link to it; half-made ones are made anew, good ones left alone."""
-    lab, inside = folder.name, f"{folder.name}-switch"
-    if owner(lab) == alias(folder) and inside in namespaces(lab):
-        return  # the alias is written last
+    lab, inside = folder.name, _inside(folder.name)
+    link = _link(lab)
+    if link and "UP" in str(link["flags"]) and inside in namespaces(lab):
+        return  # it goes up last
     _remove_link(lab)
     if inside in namespaces(lab):
         _ip("netns", "delete", inside)
@@ -71,11 +83,12 @@ def make(folder: folders.Folder, record: folders.Record) -> None:
         _ip("-n", inside, "link", "set", bridge, "up")
     off = [f"net.bridge.bridge-nf-call-{family}=0" for family in ("iptables", "ip6tables", "arptables")]
     programs.run(("nsenter", f"--net=/run/netns/{inside}", "sysctl", "-qw", *off), lab)
-    _ip("link", "add", f"{lab}-0", "type", "veth", "peer", "name", "machine", "netns", inside)
+    _ip("-n", inside, "link", "add", "ours", "type", "veth", "peer", "name", "machine")
     _ip("-n", inside, "link", "set", "machine", "master", "mgmt", "up")
+    _ip("-n", inside, "link", "set", "ours", "alias", alias(folder))  # in there, so that it is never seen here without
+    _ip("-n", inside, "link", "set", "ours", "name", f"{lab}-0", "netns", str(os.getpid()))
     _ip("address", "add", f"{record.address(0)}/24", "dev", f"{lab}-0")
     _ip("link", "set", f"{lab}-0", "up")
-    _ip("link", "set", f"{lab}-0", "alias", alias(folder))
 
 
 def connect(folder: folders.Folder, record: folders.Record, number: int) -> None:
@@ -83,7 +96,7 @@ def connect(folder: folders.Folder, record: folders.Record, number: int) -> None
 
     What an earlier life left in it (bridges, rules) is gone, as after a real host's boot; MACs stay.
     """
-    inside, own = f"{folder.name}-switch", namespace(folder.name, number)
+    inside, own = _inside(folder.name), namespace(folder.name, number)
     disconnect(folder.name, number)
     _ip("netns", "add", own)
     octets = [int(part) for part in record.address(number).split(".")]
@@ -101,14 +114,14 @@ def connect(folder: folders.Folder, record: folders.Record, number: int) -> None
 
 def disconnect(lab: str, number: int) -> None:
     """Take host `number`'s namespace and wires away, if they are there."""
-    there = namespaces(lab)
+    there, inside = namespaces(lab), _inside(lab)
     if namespace(lab, number) in there:
         _ip("netns", "delete", namespace(lab, number))
-    if f"{lab}-switch" not in there:
+    if inside not in there:
         return
-    for link in json.loads(_ip("-j", "-n", f"{lab}-switch", "link", "show")):
+    for link in json.loads(_ip("-j", "-n", inside, "link", "show")):
         if link["ifname"].startswith(f"h{number}-"):  # the kernel takes its time over a dead namespace's links
-            programs.succeeds(("ip", "-n", f"{lab}-switch", "link", "delete", link["ifname"]), lab)
+            programs.succeeds(("ip", "-n", inside, "link", "delete", link["ifname"]), lab)
 
 
 def remove(lab: str) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ import pytest
 import yaml
 
 from orchestrator.cli import lab as door
-from orchestrator.lab import access, practice
+from orchestrator.lab import access, packages, practice, switch
 from orchestrator.lab import folder as folders
+from orchestrator.lab import host as machines
 from orchestrator.model import errors
 from orchestrator.model.lab import LabHost, LabHostState, LabStatus
 
@@ -87,7 +89,7 @@ def own_files(folder: Path) -> dict[Path, float]:
 
 def traces(name: str, folder: Path) -> list[str]:
     """All that a lab could leave behind on this machine."""
-    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line or f"/run/netns/{name}-" in line]
+    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line or f"/run/netns/orchestrator-{name}-" in line]
     links, spaces = here("ip", "-o", "link").splitlines(), here("ip", "netns").splitlines()
     processes = [path.read_bytes().replace(b"\0", b" ").decode(errors="replace") for path in processes_now()]
     found = [line for line in (*links, *spaces) if re.search(rf"\b{name}-(\d+|switch)\b", line)]
@@ -216,28 +218,109 @@ def test_file_in_the_image_s_way_is_not_overwritten(labs: practice.PracticeHosts
     assert mine.read_text() == "mine"
 
 
-@pytest.mark.parametrize("damage", ["record", "folder", "switch", "key"])
-def test_half_made_lab_goes_up_or_down(tmp_path: Path, damage: str) -> None:
-    labs, name = practice.PracticeHosts(tmp_path), "thalf"
-    folder = folders.named(tmp_path, name)
+def forget_folder(folder: folders.Folder) -> None:
+    shutil.rmtree(folder.path)
+
+
+def cut_switch(folder: folders.Folder) -> None:
+    here("ip", "netns", "delete", f"orchestrator-{folder.name}-switch")
+
+
+def lose_key(folder: folders.Folder) -> None:
+    folder.key.unlink()
+
+
+def reboot_machine(folder: folders.Folder) -> None:
+    """All that a reboot leaves: the folder."""
+    machines.stop(folder.name, 1)
+    switch.remove(folder.name)
+
+
+def damage_record(folder: folders.Folder) -> None:
+    (folder.path / "lab.json").write_text("{")
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> Iterator[tuple[practice.PracticeHosts, folders.Folder]]:
+    """A lab of one host, for the worse; at the end `down` must take all of it."""
+    labs, folder = practice.PracticeHosts(tmp_path), folders.named(tmp_path, "thalf")
+    labs.up(folder.name, 1)
+    yield labs, folder
+    assert labs.down(folder.name)
+    assert traces(folder.name, folder.path) == []
+
+
+@pytest.mark.parametrize("harm", [forget_folder, cut_switch, lose_key, reboot_machine])
+def test_up_mends_what_is_left(half: tuple[practice.PracticeHosts, folders.Folder], harm: Callable[[folders.Folder], None]) -> None:
+    labs, folder = half
+    harm(folder)
+    lab = labs.up(folder.name, 1)
+    assert [host.state for host in lab.hosts] == [LabHostState.RUNNING]
+    assert on(lab, 1, "hostname") == "thalf1\n"
+
+
+@pytest.mark.parametrize("harm", [forget_folder, cut_switch, reboot_machine, damage_record])
+def test_down_removes_what_is_left(half: tuple[practice.PracticeHosts, folders.Folder], harm: Callable[[folders.Folder], None]) -> None:
+    harm(half[1])
+
+
+def test_damaged_record_says_what_to_do(half: tuple[practice.PracticeHosts, folders.Folder]) -> None:
+    labs, folder = half
+    damage_record(folder)
+    for act in (lambda: labs.up(folder.name, 1), lambda: labs.status(folder.name)):
+        with pytest.raises(errors.OrchestratorError, match="lab down --name thalf"):
+            act()
+
+
+def test_subnet_taken_meanwhile_is_refused(half: tuple[practice.PracticeHosts, folders.Folder]) -> None:
+    labs, folder = half
+    subnet = labs.status(folder.name).subnet
+    reboot_machine(folder)
+    here("ip", "route", "add", "blackhole", subnet)
     try:
-        lab = labs.up(name, 1)
-        if damage == "record":
-            (folder.path / "lab.json").write_text("{")
-            with pytest.raises(errors.OrchestratorError, match="lab down"):
-                labs.up(name, 1)
-        elif damage == "folder":
-            shutil.rmtree(folder.path)
-        elif damage == "switch":
-            here("ip", "netns", "delete", f"{name}-switch")
-            assert labs.up(name, 1).hosts[0].state is LabHostState.RUNNING
-        else:
-            folder.key.unlink()
-            assert "x" in on(labs.up(name, 1), 1, "echo x")
-        assert lab.hosts[0].pid
+        with pytest.raises(errors.Conflict, match="is in use"):
+            labs.up(folder.name, 1)
     finally:
-        assert labs.down(name)
-    assert traces(name, folder.path) == []
+        here("ip", "route", "delete", "blackhole", subnet)
+
+
+def test_link_that_is_no_lab_s_is_left_alone(labs: practice.PracticeHosts) -> None:
+    here("ip", "link", "add", "tlink-0", "type", "bridge")
+    try:
+        for act in (lambda: labs.up("tlink", 1), lambda: labs.down("tlink")):
+            with pytest.raises(errors.Conflict, match="no lab's"):
+                act()
+    finally:
+        here("ip", "link", "delete", "tlink-0")
+
+
+def test_stopped_host_is_said(half: tuple[practice.PracticeHosts, folders.Folder]) -> None:
+    labs, folder = half
+    machines.stop(folder.name, 1)
+    with pytest.raises(errors.Unreachable, match="lab up --name thalf"):
+        labs.ssh(folder.name, "thalf1", ())
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2])
+def test_up_killed_midway_can_be_repeated_or_undone(tmp_path: Path, delay: float) -> None:
+    labs, folder = practice.PracticeHosts(tmp_path), folders.named(tmp_path, "tkill")
+    code = "import sys, pathlib; from orchestrator.lab import practice; practice.PracticeHosts(pathlib.Path(sys.argv[1])).up('tkill', 2)"
+    process = subprocess.Popen((sys.executable, "-c", code, str(tmp_path)))
+    time.sleep(delay)
+    process.kill()
+    process.wait()
+    try:
+        if int(delay * 10) % 2:
+            assert [host.state for host in labs.up("tkill", 2).hosts] == [LabHostState.RUNNING] * 2
+    finally:
+        labs.down("tkill")
+    assert traces("tkill", folder.path) == []
+
+
+def test_packages_are_printed_by_any_python() -> None:
+    printed = here("python3", "-W", "error", "-m", "orchestrator.lab.packages").split()
+    assert tuple(printed) == packages.ALL
+    assert packages.missing((*packages.ALL, "no-such-package")) == ("no-such-package",)
 
 
 def test_down_leaves_nothing(labs: practice.PracticeHosts, lab: LabStatus, domain: str, root: Path) -> None:
