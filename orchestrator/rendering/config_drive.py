@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import ipaddress
 import json
+import time
+import types
+from typing import Any
 
 from orchestrator.model import desired
 from orchestrator.model import instance as model
 
+EPOCH = types.SimpleNamespace(**{**vars(time), "time": lambda: 0.0, "localtime": time.gmtime})
+"""A clock that stands still, in UTC."""
+
 
 def iso(instance: model.Instance) -> bytes:
-    """The ISO 9660 image, with Rock Ridge and Joliet names."""
-    import pycdlib  # a third of a second of imports saved where no drive is made
-
-    disc = pycdlib.PyCdlib()
+    """The ISO 9660 image, with Rock Ridge and Joliet names; the same bytes whenever and wherever it is made."""
+    disc = _undated().PyCdlib()
     disc.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="config-2")
     for name in ("openstack", "openstack/latest"):
         disc.add_directory(f"/{name.upper()}", rr_name=name.rsplit("/", 1)[-1], joliet_path=f"/{name}")
@@ -30,6 +34,16 @@ def iso(instance: model.Instance) -> bytes:
     disc.write_fp(out)
     disc.close()
     return out.getvalue()
+
+
+def _undated() -> Any:
+    """pycdlib without its clock: it would date everything it writes by the time of the controller."""
+    import pycdlib  # a third of a second of imports saved where no drive is made
+    from pycdlib import dates, headervd
+
+    for module in (pycdlib.pycdlib, headervd, dates):
+        module.time = EPOCH
+    return pycdlib
 
 
 def files(instance: model.Instance) -> dict[str, bytes]:
@@ -60,13 +74,10 @@ def _meta_data(instance: model.Instance) -> dict[str, object]:
 
 def _network_data(instance: model.Instance) -> dict[str, object]:
     links = [
-        {"id": port.tap, "vif_id": port.id, "type": "bridge", "ethernet_mac_address": port.mac, "mtu": None}
-        for port in instance.ports
+        {"id": port.tap, "vif_id": port.id, "type": "bridge", "ethernet_mac_address": port.mac, "mtu": None} for port in instance.ports
     ]
     pairs = [(port, address) for port in instance.ports for address in port.fixed_ips]
-    networks = [
-        _network(number, port, address, instance.networks[port.network]) for number, (port, address) in enumerate(pairs)
-    ]
+    networks = [_network(number, port, address, instance.networks[port.network]) for number, (port, address) in enumerate(pairs)]
     servers = {server for network in instance.networks.values() for subnet in network.subnets for server in subnet.dns}
     return {
         "links": links,
@@ -78,7 +89,7 @@ def _network_data(instance: model.Instance) -> dict[str, object]:
 def _network(number: int, port: model.Port, address: str, network: desired.Network) -> dict[str, object]:
     ip = ipaddress.ip_address(address)
     subnet = next(subnet for subnet in network.subnets if ip in ipaddress.ip_network(subnet.cidr))
-    any_net = ("0.0.0.0", "0.0.0.0") if ip.version == 4 else ("::", "::")
+    any_net = ("0.0.0.0", "0.0.0.0") if ip.version == 4 else ("::", "::")  # noqa: S104  # a route's destination
     return {
         "id": f"network{number}",
         "link": port.tap,

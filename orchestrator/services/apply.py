@@ -56,7 +56,7 @@ def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Pl
     raise errors.Conflict("placement failed", why="other runs kept taking the places that were planned", hint="run it again")
 
 
-class _Overtaken(Exception):  # noqa: N818  # never leaves this file
+class _Overtaken(Exception):  # never leaves this file
     """Another run placed something between plan and record."""
 
 

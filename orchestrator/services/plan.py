@@ -11,9 +11,9 @@ from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
 from orchestrator.planning import compare, course, decide
-from orchestrator.planning import place as placing
 from orchestrator.planning.plan import UNREACHABLE, Change, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
+from orchestrator.scheduling import place as placing
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
 

@@ -14,7 +14,7 @@ from orchestrator.facts.gather import Facts
 from orchestrator.model import names
 from orchestrator.model.desired import Desired, Flavor, Image, InstanceRequest, Network
 from orchestrator.model.instance import Base, Disk, Instance, Port
-from orchestrator.planning import addresses
+from orchestrator.scheduling import addresses
 from orchestrator.scheduling.host_state import HostState
 
 GIB, MIB = 1 << 30, 1 << 20

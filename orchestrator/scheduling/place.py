@@ -9,9 +9,8 @@ from orchestrator.facts.gather import Facts
 from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Instance
-from orchestrator.planning import bind
 from orchestrator.ports.store import Placement, Snapshot
-from orchestrator.scheduling import host_state, pick
+from orchestrator.scheduling import bind, host_state, pick
 
 
 @dataclass(frozen=True, slots=True)
