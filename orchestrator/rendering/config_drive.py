@@ -42,7 +42,7 @@ def _undated() -> Any:
     from pycdlib import dates, headervd
 
     for module in (pycdlib.pycdlib, headervd, dates):
-        module.time = EPOCH
+        vars(module)["time"] = EPOCH
     return pycdlib
 
 

@@ -161,10 +161,12 @@ def _rm(state: State, path: str, given: str) -> Result:
 
 
 def mv(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
-    given, operands = options(argv, "fT")
+    given, operands = options(argv, "fnT")
     if "T" not in given or len(operands) != 2:
         raise UnknownError
     source, dest = operands
+    if "n" in given and source in state.files and dest in state.files:
+        return Result()  # coreutils 9.1
     why = _cannot_move(state, source, dest)
     if why:
         return failed(f"mv: {why}")

@@ -89,13 +89,18 @@ def _convert(state: State, form: str, source: str, dest: str) -> Result:
     return Result()
 
 
+def _uuid(state: State) -> bytes:
+    """Another one each time, as the real tools draw one."""
+    return hashlib.md5(f"{len(state.journal)}".encode(), usedforsecurity=False).digest()
+
+
 def mkfs_ext4(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
     if argv[1:5] != ("-q", "-F", "-L", "ephemeral0"):
         raise UnknownError
     file = state.file(argv[-1])
     if not file:
         return failed(f"The file {argv[-1]} does not exist and no size was specified.")
-    file.content = bytes(0x438) + b"\x53\xef" + bytes(62) + b"ephemeral0"
+    file.content = bytes(0x438) + b"\x53\xef" + bytes(46) + _uuid(state) + b"ephemeral0"
     return Result()
 
 
@@ -104,7 +109,7 @@ def mkswap(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
     file = state.file(path)
     if not file:
         return failed(f"mkswap: cannot open {path}: {coreutils.MISSING}")
-    file.content = bytes(4086) + b"SWAPSPACE2"
+    file.content = bytes(0x40C) + _uuid(state) + bytes(4086 - 0x41C) + b"SWAPSPACE2"
     return Result(0, b"Setting up swapspace version 1\n", f"mkswap: {path}: insecure permissions 0644\n".encode())
 
 

@@ -10,7 +10,7 @@ from tests.fakes.state import Link, Result, State, UnknownError, failed
 
 def ip(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
     match argv[1:]:
-        case ("-d", "-j", "link", "show"):
+        case ("-d", "-j", "address", "show"):
             return Result(0, json.dumps([_shown(number, *link) for number, link in enumerate(state.links.items(), 1)]).encode() + b"\n")
         case ("link", "add", "name", name, "type", "bridge"):
             return _add(state, name)
@@ -25,6 +25,7 @@ def ip(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
 def _shown(number: int, name: str, link: Link) -> dict[str, object]:
     flags = ["BROADCAST", "MULTICAST"] + (["UP", "LOWER_UP"] if link.up else [])
     shown: dict[str, object] = {"ifindex": number, "ifname": name, "flags": flags, "mtu": 1500, "operstate": "UP" if link.up else "DOWN"}
+    shown["addr_info"] = [{"family": "inet", "local": address, "scope": "global"} for address in link.addresses]
     if link.kind:
         shown["linkinfo"] = {"info_kind": link.kind}
     return shown | ({"master": link.master} if link.master else {}) | ({"ifalias": link.alias} if link.alias else {})

@@ -64,7 +64,8 @@ def _kvm(state: State, operands: tuple[str, ...]) -> Result:
 def _make_bridge(state: State, operands: tuple[str, ...]) -> Result:
     name, mark = operands
     added = iproute.ip(state, ("ip", "link", "add", "name", name, "type", "bridge"), b"")
-    if added.code:
+    there = state.links.get(name)
+    if not there or there.kind != "bridge":
         return added
     iproute.ip(state, ("ip", "link", "set", "dev", name, "alias", mark), b"")
     return iproute.ip(state, ("ip", "link", "set", "dev", name, "up"), b"")

@@ -66,6 +66,7 @@ class Link:
     up: bool = False
     master: str | None = None
     alias: str | None = None
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

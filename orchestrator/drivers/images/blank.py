@@ -14,7 +14,10 @@ FORMATS = {
 
 
 def make(base: Base) -> tuple[Action, ...]:
-    """Actions that make the base whole under a temporary name and then rename it."""
+    """Actions that make the base whole under a temporary name and then rename it.
+
+    No two runs make the same bytes (both draw a UUID), so one that is there by now, perhaps under overlays with data, is never replaced.
+    """
     part = f"{base.path}.part"
     return (
         Command(("mkdir", "-p", "--", posixpath.dirname(base.path))),
@@ -22,5 +25,6 @@ def make(base: Base) -> tuple[Action, ...]:
         Command(("truncate", "-s", str(base.size), "--", part)),
         Command((*FORMATS[base.kind], part), timeout=600),
         Command(("sync", part), timeout=600),
-        Command(("mv", "-T", "--", part, base.path)),
+        Command(("mv", "-nT", "--", part, base.path), accepts=(0, 1)),  # 1: newer coreutils, when it is there
+        Command(("rm", "-f", "--", part)),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import link
 from orchestrator.facts.gather import Facts, Key
@@ -11,8 +13,9 @@ from orchestrator.states.step import Todo
 
 PATIENCE = 0.0
 
-# One fixed script: a bridge must not stay without our mark because something died between two commands.
-MAKE = 'ip link add name "$1" type bridge && ip link set dev "$1" alias "$2" up'
+# One fixed script: a bridge must not stay without our mark because something died between two commands. It may be there by now: another
+# instance, whose ports need other bridges too, was planned on the same facts.
+MAKE = 'ip link add name "$1" type bridge || [ -e "/sys/class/net/$1/bridge" ] && ip link set dev "$1" alias "$2" up'
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
@@ -33,11 +36,11 @@ def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
     found: dict[Key, object] = {}
     for port in _bridges(instance):
         before = facts[link.Key(port.bridge)]
-        ours = before.ours if isinstance(before, link.Link) else True
-        found[link.Key(port.bridge)] = link.Link("bridge", None, True, ours)
+        made = link.Link("bridge", None, True, True)
+        found[link.Key(port.bridge)] = dataclasses.replace(before, up=True) if isinstance(before, link.Link) else made
         uplink = facts[link.Key(port.interface)] if port.interface else None
         if port.interface and isinstance(uplink, link.Link):
-            found[link.Key(port.interface)] = link.Link(uplink.kind, port.bridge, True, uplink.ours)
+            found[link.Key(port.interface)] = dataclasses.replace(uplink, master=port.bridge, up=True)
     return found
 
 
@@ -75,6 +78,12 @@ def _uplink(interface: str, bridge: str, facts: Facts) -> list[Action]:
             f"interface {interface} is in use",
             why=f"it is a port of {uplink.master}",
             hint=f"name {uplink.master} in physical_networks",
+        )
+    if uplink.master is None and uplink.addresses:
+        raise errors.HostError(
+            f"interface {interface} carries the host's own address",
+            why=f"as a port of a bridge it would no longer answer at {', '.join(uplink.addresses)}",
+            hint="move the address to a bridge with the interface in it, and name that bridge in physical_networks",
         )
     actions: list[Action] = []
     if uplink.master is None:

@@ -33,8 +33,10 @@ def plan(instance: Instance, facts: Facts) -> Todo:
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
     if not plan(instance, facts).actions:
         return ()
+    found = facts[domains.Key(instance.domain)]
+    verb = "suspend" if isinstance(found, domains.Domain) and found.state == "paused" else "destroy"
     # 1: not running any more
-    return (Command(("virsh", "-q", "-c", domains.URI, "destroy", "--domain", instance.uuid), accepts=(0, 1)),)
+    return (Command(("virsh", "-q", "-c", domains.URI, verb, "--domain", instance.uuid), accepts=(0, 1)),)
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import domain as domains
 from orchestrator.facts.gather import Facts, Key
@@ -18,7 +20,8 @@ def needs(instance: Instance) -> tuple[Key, ...]:
 
 def plan(instance: Instance, facts: Facts) -> Todo:
     power.is_off(instance, facts)
-    if facts[domains.Key(instance.domain)] is None:
+    found = facts[domains.Key(instance.domain)]
+    if not isinstance(found, domains.Domain) or not found.persistent:
         return Todo("domain is not defined")
     # 1: already gone
     undefine = Command(("virsh", "-q", "-c", domains.URI, "undefine", "--domain", instance.uuid, "--keep-nvram"), accepts=(0, 1))
@@ -30,7 +33,10 @@ def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
-    return {domains.Key(instance.domain): None}
+    found = facts[domains.Key(instance.domain)]
+    if power.is_off(instance, facts) or not isinstance(found, domains.Domain):
+        return {domains.Key(instance.domain): None}
+    return {domains.Key(instance.domain): dataclasses.replace(found, persistent=False)}
 
 
 def shares(instance: Instance) -> str | None:

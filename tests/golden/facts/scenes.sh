@@ -4,7 +4,7 @@ alias virsh='virsh -q -c qemu:///system'
 
 set_up() {
   mkdir -p $at/folder; cd $at
-  printf 'hello\n' >file; : >empty; mkfifo pipe; ln -s file link; printf x >'a b'; printf x >'back\slash'
+  printf 'hello\n' >file; : >empty; mkfifo pipe; ln -s file link; printf x >'a b'
   qemu-img create -q -f raw base 10M; qemu-img create -q -f qcow2 -F raw -b $at/base disk 20M; qemu-img create -q -f qcow2 whole.qcow2 1G
   printf '==> %s <==\nnot what it seems\n' $at/disk $at/none >banner
   ip link add gold-br type bridge; ip link set gold-br up

@@ -1,0 +1,100 @@
+"""What may have happened to a host: each makes it so, given the host and the instance."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from dataclasses import replace
+
+from orchestrator.model.instance import Instance
+from orchestrator.rendering import domain as rendering
+from orchestrator.states.steps.spawning import write_domain_xml
+from tests.fakes.state import Directory, Domain, File, Link, State
+
+Event = Callable[[State, Instance], None]
+
+
+def bridge(name: str = "br-phys0", **changes: object) -> Event:
+    """A bridge of somebody else's, up."""
+    return lambda state, instance: state.links.update({name: replace(Link("bridge", True), **changes)})  # type: ignore[arg-type]
+
+
+def both(*arrangements: Event) -> Event:
+    def arrange(state: State, instance: Instance) -> None:
+        for each in arrangements:
+            each(state, instance)
+
+    return arrange
+
+
+def link(name: str, **changes: object) -> Event:
+    def arrange(state: State, instance: Instance) -> None:
+        state.links[name] = replace(state.links.get(name, Link()), **changes)  # type: ignore[arg-type]
+
+    return arrange
+
+
+def domain(**changes: object) -> Event:
+    """The instance's domain, otherwise."""
+
+    def arrange(state: State, instance: Instance) -> None:
+        for name, value in changes.items():
+            setattr(state.domains[instance.domain], name, value)
+
+    return arrange
+
+
+def foreign(power: str = "shut off") -> Event:
+    """Somebody else's domain of the same name."""
+
+    def arrange(state: State, instance: Instance) -> None:
+        uuid = "99999999-9999-4999-8999-999999999999"
+        xml = f"<domain type='kvm'>\n  <name>{instance.domain}</name>\n  <uuid>{uuid}</uuid>\n</domain>"
+        state.domains[instance.domain] = Domain(instance.domain, uuid, xml, power)
+
+    return arrange
+
+
+def lose(*names: str) -> Event:
+    """Files of the instance's gone."""
+
+    def arrange(state: State, instance: Instance) -> None:
+        for name in names:
+            del state.files[f"{instance.directory}/{name}"]
+
+    return arrange
+
+
+def file(path: Callable[[Instance], str], content: bytes = b"half") -> Event:
+    """A file at some path of the instance's."""
+    return lambda state, instance: state.files.update({path(instance): File(content)})
+
+
+def part(kind: str, suffix: str = "part") -> Event:
+    """What an interrupted step left beside a base."""
+
+    def arrange(state: State, instance: Instance) -> None:
+        base = next(disk.base.path for disk in instance.disks if disk.base.kind == kind)
+        for path in (posixpath.dirname(posixpath.dirname(base)), posixpath.dirname(base)):
+            state.files.setdefault(path, Directory())
+        state.files[f"{base}.{suffix}"] = File(b"half")
+
+    return arrange
+
+
+def write_xml(state: State, instance: Instance) -> None:
+    """libvirt.xml as it is rendered now."""
+    state.files[write_domain_xml.path(instance)] = File(rendering.xml(instance).encode())
+
+
+def directory(state: State, instance: Instance) -> None:
+    """The instance's directory, empty."""
+    state.files[instance.directory] = Directory()
+
+
+def half_removed(state: State, instance: Instance) -> None:
+    """The instance's directory under the name that it is removed by."""
+    moved = {path: node for path, node in state.files.items() if path == instance.directory or path.startswith(f"{instance.directory}/")}
+    for path in moved:
+        del state.files[path]
+    state.files |= {path.replace(instance.directory, f"{instance.directory}_del"): node for path, node in moved.items()}
