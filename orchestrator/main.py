@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections.abc import Callable, Mapping, Sequence
+import datetime
+import os
+import secrets
+import shlex
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.cli import root
-from orchestrator.cli.settings import Settings
+from orchestrator.cli import run, settings
+from orchestrator.cli.interruption import Interruption
+from orchestrator.model import errors, names
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Progress
@@ -22,12 +29,41 @@ if TYPE_CHECKING:
     from orchestrator.services.app import App
 
 
-class Wiring:
-    """What the doors get: adapters by their ports, made on first use and closed together."""
+class SystemClock:
+    """This machine's time."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.stopping = threading.Event()
+    def now(self) -> str:
+        return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class RandomIds:
+    """Ids that nobody else has."""
+
+    def uuid(self) -> str:
+        return str(uuid.uuid4())
+
+    def mac(self) -> str:
+        return names.mac(secrets.token_bytes(3))
+
+
+class Wiring:
+    """What the doors get (cli.wiring): adapters by their ports, made on first use and closed together."""
+
+    def __init__(self, interruption: Interruption) -> None:
+        self.flags: dict[str, object] = {}
+        self.clock = SystemClock()
+        self._interruption = interruption
+
+    @cached_property
+    def settings(self) -> settings.Settings:
+        """Flags, environment and files together. Raises SpecErrors, UsageError."""
+        return settings.resolve(self.flags, tuple(_layers()))
 
     def inventory(self) -> Inventory:
         """The inventory that -i names. Raises SpecErrors; UsageError when none is named."""
@@ -37,14 +73,17 @@ class Wiring:
     def _inventory(self) -> Inventory:
         from orchestrator.files import inventory
 
+        if not self.settings.inventory:
+            hint = "give one with -i (a file, a directory, `host1,host2,`) or ORCHESTRATOR_INVENTORY, or put it at ./inventory"
+            raise errors.UsageError("no inventory", hint=hint)
         return inventory.load(self.settings.inventory)
 
-    def desired(self, files: Sequence[Path], variables: Mapping[str, object]) -> Desired:
-        """The desired state of playbooks. Raises SpecErrors."""
-        from orchestrator.files import playbook
+    def desired(self, files: Sequence[Path]) -> Desired:
+        """The desired state of playbooks, with the variables and tags of the settings. Raises SpecErrors."""
+        from orchestrator.files import given, playbook
 
-        settings = self.settings
-        return playbook.load(files, self.inventory(), variables, settings.tags, settings.skip_tags)
+        chosen = self.settings
+        return playbook.load(files, self.inventory(), given.read(chosen.variables), chosen.tags, chosen.skip_tags)
 
     def schema(self) -> Mapping[str, object]:
         """JSON Schema of playbooks."""
@@ -55,15 +94,14 @@ class Wiring:
     @cached_property
     def store(self) -> Store:
         from orchestrator import store
-        from orchestrator.store import clock  # noqa: F401
 
-        return store.open(self.settings.state, self.clock, self.ids)
+        return store.open(self.settings.state or _default_store(), self.clock, RandomIds())
 
     @cached_property
     def transport(self) -> Transport:
-        from orchestrator import connections
+        from orchestrator.connections import choose
 
-        return connections.open()
+        return choose.ChosenTransport()
 
     @cached_property
     def lab(self) -> Lab:
@@ -71,8 +109,63 @@ class Wiring:
 
         return lab.open()
 
-    def app(self, report: Callable[[Progress], None]) -> App:
-        """Everything a use case needs."""
+    def app(self, report: Callable[[Progress], None] | None = None) -> App:
+        """Everything a use case needs. With a `report` it is one that changes something: an interruption waits for a safe point."""
         from orchestrator.services.app import App
 
-        return App(self.inventory(), self.transport, self.store, self.clock, self.settings.forks, self.settings.wait, report, self.stopping)
+        made = App(self.inventory(), self.transport, self.store, self.clock, self.settings.forks, self.settings.wait)
+        if report is None:
+            return made
+        self._interruption.patient = True
+        return dataclasses.replace(made, report=report, stopping=self._interruption.stopping)
+
+    def close(self) -> None:
+        """Let go of whatever was made."""
+        for name in ("transport", "store"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+
+def _layers() -> Iterator[settings.Layer]:
+    """Settings from around the command, most important first."""
+    yield settings.environment(os.environ)
+    yield from _read(Path(settings.FILE))
+    here = Path("inventory")
+    if here.exists() and _trusted(here):
+        yield {"inventory": ((str(here),), "./inventory")}
+    for path in settings.files(os.environ):
+        yield from _read(path)
+
+
+def _read(path: Path) -> Iterator[settings.Layer]:
+    from orchestrator.files import settings as file
+
+    if path.exists() and _trusted(path):
+        yield file.read(path)
+
+
+def _trusted(path: Path) -> bool:
+    if settings.trusted(path.absolute()):
+        return True
+    print(f"{path}: not used: anyone may write into its directory", file=sys.stderr)
+    return False
+
+
+def _default_store() -> str:
+    folder = settings.state_folder(os.environ)
+    if folder is None:
+        raise errors.UsageError("no place for the store", why="HOME is not set", hint="name one with --state PATH")
+    return settings.url((str(folder / "state.db"),))
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    arguments = sys.argv[1:]
+    interruption = Interruption(shlex.join(["orchestrator", *arguments]))
+    interruption.install()
+    wiring = Wiring(interruption)
+    try:
+        code = run.run(arguments, wiring, interruption)
+    finally:
+        wiring.close()
+    sys.exit(code)

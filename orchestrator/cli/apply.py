@@ -1,0 +1,39 @@
+"""`orchestrator apply`: make it so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestrator.cli import options, plan, planfile, playbooks, progress
+from orchestrator.cli.wiring import Wiring
+
+
+@click.command()
+@options.files
+@options.changing
+@options.limited
+@options.variables
+@click.option("--check", is_flag=True, help="Change nothing: as `plan`.")
+@click.option("--diff", is_flag=True, help="With --check: every command and every file.")
+@options.output("table", "json")
+@click.pass_obj
+def apply(wiring: Wiring, files: tuple[Path, ...], check: bool, diff: bool, output: str) -> None:
+    """Make what playbooks (or a plan file) say true; goes on where an earlier run was interrupted.
+
+    Instances that are as wanted are not touched; what is not in the files is left alone.
+    """
+    from orchestrator.services import apply as service
+
+    saved = planfile.found(files)
+    if saved:
+        planfile.restore(wiring, saved)
+        files = saved.playbooks
+    if check or diff:
+        plan.show(wiring, files, output, whole=diff)
+        return
+    desired = playbooks.desired(wiring, files)
+    with progress.shown(wiring) as report:
+        done = service.apply(wiring.app(report), desired, saved.fingerprint if saved else None)
+    progress.end(wiring, done, output)

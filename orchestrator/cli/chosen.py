@@ -1,0 +1,63 @@
+"""Instances that a verb is about: by name, by host, or all of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import playbooks
+from orchestrator.model import errors
+
+if TYPE_CHECKING:
+    from orchestrator.cli.wiring import Wiring
+
+
+def options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """NAME... | --host HOST | --all"""
+    function = click.option("--all", "everything", is_flag=True, help="Every instance there is.")(function)
+    function = click.option("--host", metavar="HOST", help="Every instance on this host.")(function)
+    return click.argument("names", metavar="[NAME...]", nargs=-1, shell_complete=complete)(function)
+
+
+def instances(wiring: Wiring, names: Sequence[str], host: str | None, everything: bool) -> tuple[str, ...]:
+    """Their names, as far as --limit lets them. Raises UsageError unless exactly one way to choose was taken, NotFound when that is no instance."""
+    if bool(names) + (host is not None) + everything != 1:
+        raise errors.UsageError("say which instances", hint="give names, or --host HOST, or --all")
+    homes = {record.instance.name: record.instance.host for record in wiring.store.records()}
+    check(names, homes)
+    found = tuple(dict.fromkeys(names)) or tuple(name for name, home in homes.items() if host in (None, home))
+    if not found:
+        raise errors.NotFound("there is no instance" + (f" on host {host!r}" if host else ""), hint="see `orchestrator get instances`")
+    return limited(wiring, found, homes)
+
+
+def check(names: Sequence[str], known: Sequence[str] | dict[str, str], what: str = "instance", verb: str = "get instances") -> None:
+    """Raises NotFound for a name that is not known, with one that is like it."""
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"see `orchestrator {verb}`"
+            raise errors.NotFound(f"no {what} {name!r}", hint=hint)
+
+
+def limited(wiring: Wiring, names: Sequence[str], homes: dict[str, str]) -> tuple[str, ...]:
+    """Those of the names that are on hosts of --limit. Raises NotFound when none is."""
+    if not wiring.settings.limit:
+        return tuple(names)
+    hosts = set(playbooks.hosts(wiring))
+    found = tuple(name for name in names if homes[name] in hosts)
+    if not found:
+        raise errors.NotFound("--limit leaves no instance", why=f"none of them is on {', '.join(sorted(hosts))}")
+    return found
+
+
+def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names from the store for the shell; nothing when it cannot be asked."""
+    try:
+        names = [record.instance.name for record in context.obj.store.records()]
+    except errors.OrchestratorError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]

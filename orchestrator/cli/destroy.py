@@ -1,0 +1,69 @@
+"""`orchestrator destroy`: delete instances with their disks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orchestrator.cli import chosen, options, progress
+from orchestrator.cli import output as forms
+from orchestrator.cli.wiring import Wiring
+from orchestrator.model import errors
+
+
+@click.command()
+@click.argument("targets", metavar="FILE...|NAME...", nargs=-1, required=True, shell_complete=chosen.complete)
+@options.changing
+@options.limited
+@options.variables
+@options.yes
+@options.output("table", "json")
+@click.pass_obj
+def destroy(wiring: Wiring, targets: tuple[str, ...], yes: bool, output: str) -> None:
+    """Delete instances, named or in playbooks, with their disks. Asks first.
+
+    What else a playbook declares is only a wish and needs no deleting; images stay in the hosts' caches.
+    """
+    from orchestrator.services import lifecycle
+
+    names = _names(wiring, targets)
+    if not names:
+        forms.tell("none of them exists: nothing to destroy")
+        return
+    if not yes:
+        _ask(names)
+    with progress.shown(wiring) as report:
+        done = lifecycle.act(wiring.app(report), "destroy", names)
+    progress.end(wiring, done, output)
+
+
+def _names(wiring: Wiring, targets: Sequence[str]) -> tuple[str, ...]:
+    """The instances; those of playbooks as far as they exist."""
+    homes = {record.instance.name: record.instance.host for record in wiring.store.records()}
+    files = [Path(target) for target in targets if _is_file(target, homes)]
+    names = [target for target in targets if not _is_file(target, homes)]
+    chosen.check(names, homes, "instance or file")
+    if files:
+        names += [name for name in wiring.desired(files).instances if name in homes]
+    unique = tuple(dict.fromkeys(names))
+    return chosen.limited(wiring, unique, homes) if unique else ()
+
+
+def _is_file(target: str, homes: dict[str, str]) -> bool:
+    """A name with a slash or a dot that no instance has is a file's. Raises UsageError when it could be both."""
+    if "/" in target or (target not in homes and (Path(target).exists() or "." in target)):
+        return True
+    if target in homes and Path(target).is_file():
+        raise errors.UsageError(f"{target!r} is an instance, and a file here", hint=f"write ./{target} for the file")
+    return False
+
+
+def _ask(names: Sequence[str]) -> None:
+    """Raises UsageError where nobody can be asked; Abort for anything but yes."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise errors.UsageError(f"destroying {len(names)} instances needs a yes", why="this is no terminal", hint="add --yes")
+    forms.tell(f"These instances and their disks will be deleted: {', '.join(names)}")
+    click.confirm("Destroy them?", abort=True, err=True)

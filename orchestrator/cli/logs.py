@@ -1,0 +1,35 @@
+"""`orchestrator logs`: what a guest wrote on its serial console."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import click
+
+from orchestrator.cli import chosen, options
+from orchestrator.cli.wiring import Wiring
+
+CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+@click.command()
+@click.argument("name", shell_complete=chosen.complete)
+@click.option("-n", "--lines", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
+@options.wired
+@click.pass_obj
+def logs(wiring: Wiring, name: str, lines: int | None) -> None:
+    """Print the console log of an instance, as its host has it; the last MiB of it at most."""
+    from orchestrator.services import logs as service
+
+    content = service.logs(wiring.app(), name, lines)
+    if sys.stdout.isatty():  # a guest may write what it likes, but not steer the operator's terminal
+        content = CONTROL.sub(_caret, content)
+    stream = click.get_binary_stream("stdout")
+    stream.write(content)
+    stream.flush()
+
+
+def _caret(found: re.Match[bytes]) -> bytes:
+    """A control character as `cat -v` shows it."""
+    return b"^" + bytes([found[0][0] ^ 0x40])

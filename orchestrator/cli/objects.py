@@ -1,0 +1,129 @@
+"""What the store knows, as plain objects: one shape for JSON, YAML and columns. Fields are only ever added."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.output import Object, versioned
+
+if TYPE_CHECKING:
+    from orchestrator.model.host import Capacity, Host
+    from orchestrator.model.instance import Record
+    from orchestrator.ports.store import Event, Run
+    from orchestrator.ports.writes import Resource
+
+
+def instance(record: Record) -> Object:
+    """An instance as `get` shows it."""
+    made = record.instance
+    return versioned(
+        name=made.name,
+        uuid=made.uuid,
+        state=record.state,
+        vm_state=record.vm_state,
+        task_state=record.task_state,
+        power_state=record.power_state,
+        wanted=record.wanted,
+        host=made.host,
+        availability_zone=made.availability_zone,
+        domain=made.domain,
+        flavor=made.flavor.name,
+        image=made.image.name,
+        keypair=made.keypair,
+        addresses=addresses(record),
+        volumes=[],
+        metadata=dict(made.metadata),
+        tags=list(made.tags),
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        fault=record.fault,
+    )
+
+
+def addresses(record: Record) -> dict[str, list[str]]:
+    """Fixed IPs by network."""
+    found: dict[str, list[str]] = {}
+    for each in record.instance.ports:
+        found.setdefault(each.network, []).extend(each.fixed_ips)
+    return found
+
+
+def ports(record: Record) -> list[Object]:
+    """The ports of an instance."""
+    made = record.instance
+    return [
+        versioned(
+            name=each.id,
+            instance=made.name,
+            network=each.network,
+            fixed_ips=list(each.fixed_ips),
+            mac=each.mac,
+            host=made.host,
+            tap=each.tap,
+            bridge=each.bridge,
+            interface=each.interface,
+        )
+        for each in made.ports
+    ]
+
+
+def whole(record: Record, events: Sequence[Event]) -> Object:
+    """An instance with everything about it, but its user data, which may be secret."""
+    made = record.instance
+    return {
+        **instance(record),
+        "decision": record.decision,
+        "directory": made.directory,
+        "virt_type": made.virt_type,
+        "flavor": _fields(made.flavor),
+        "image": _fields(made.image),
+        "disks": [_fields(disk) for disk in made.disks],
+        "ports": [{key: value for key, value in port.items() if key != "schema_version"} for port in ports(record)],
+        "config_drive": made.config_drive,
+        "user_data": made.user_data and f"{len(made.user_data)} characters",
+        "launched": made.launched,
+        "history": [event(each) for each in events],
+    }
+
+
+def host(name: str, found: Host | None, seen: Capacity | None, homes: Mapping[str, int]) -> Object:
+    """A host as the inventory names it and as it was last seen; memory in MiB, disk in GiB."""
+    return versioned(
+        name=name,
+        address=found.address if found else None,
+        port=found.port if found else None,
+        user=found.user if found else None,
+        connection=found.connection if found else None,
+        availability_zone=found.availability_zone if found else None,
+        groups=list(found.groups) if found else [],
+        in_inventory=found is not None,
+        seen=seen is not None,
+        virt_type=(found.virt_type if found else None) or (seen.virt_type if seen else None),
+        vcpus=seen.vcpus if seen else None,
+        memory_mb=seen.memory_mb if seen else None,
+        disk_gb=seen.disk_gb if seen else None,
+        free_disk_gb=seen.free_disk_gb if seen else None,
+        instances=homes.get(name, 0),
+    )
+
+
+def resource(found: Resource) -> Object:
+    """A noun of the playbooks, as it was last applied."""
+    return {**versioned(name=found.name), **json.loads(found.body)}
+
+
+def run(found: Run) -> Object:
+    """A run of a changing command."""
+    return {**versioned(name=found.id), **{key: value for key, value in _fields(found).items() if key != "id"}}
+
+
+def event(found: Event) -> dict[str, object]:
+    """A line of an instance's history; `duration` in ms."""
+    return _fields(found)
+
+
+def _fields(value: object) -> dict[str, object]:
+    return dataclasses.asdict(value)  # type: ignore[call-overload,no-any-return]

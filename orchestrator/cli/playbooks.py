@@ -1,0 +1,28 @@
+"""What playbooks and flags ask for together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.model import pattern
+
+if TYPE_CHECKING:
+    from orchestrator.cli.wiring import Wiring
+    from orchestrator.model.desired import Desired
+
+
+def desired(wiring: Wiring, files: Sequence[Path]) -> Desired:
+    """The desired state of the playbooks, as far as --limit lets it. Raises SpecErrors, NotFound."""
+    from orchestrator.planning import limit
+
+    found = wiring.desired(files)
+    if not wiring.settings.limit:
+        return found
+    return limit.narrow(found, wiring.store.records(), set(hosts(wiring)))
+
+
+def hosts(wiring: Wiring) -> tuple[str, ...]:
+    """The hosts that --limit leaves, by name; all of them without it. Raises NotFound when that is none."""
+    return pattern.select(wiring.settings.limit or "all", wiring.inventory())

@@ -1,0 +1,83 @@
+"""What happens while a verb works, told on stderr: a live view where somebody watches, lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli import output
+
+if TYPE_CHECKING:
+    from orchestrator.cli.wiring import Wiring
+    from orchestrator.engine.context import Progress
+    from orchestrator.services.report import Report
+
+BAD = ("failed", "unknown", "unreachable", "locked")
+
+
+@contextlib.contextmanager
+def shown(wiring: Wiring) -> Iterator[Callable[[Progress], None]]:
+    """A function to report to from any thread, for the length of the block."""
+    if sys.stderr.isatty() and click.get_current_context().color is not False:
+        from orchestrator.cli import live
+
+        with live.view() as report:
+            yield report
+    else:
+        yield lines(wiring.settings.verbose)
+
+
+def lines(verbose: int) -> Callable[[Progress], None]:
+    """A line for each state entered and each failure; for each step as well when verbose."""
+
+    def report(progress: Progress) -> None:
+        if progress.step and not (verbose or progress.result == "failed"):
+            return
+        what = ": ".join(word for word in (progress.state, progress.step, progress.result) if word)
+        output.tell(f"{progress.host}  {progress.name}  {what}")
+
+    return report
+
+
+def recap(wiring: Wiring, report: Report) -> None:
+    """How it ended: what did not go well and why, drift that was seen, the counts; the round trips when verbose."""
+    for outcome in report.outcomes:
+        if outcome.status in BAD:
+            output.tell(f"{outcome.name} on {outcome.host}: {outcome.status}: {outcome.fault}", fg="red")
+    for host, why in report.unreachable.items():
+        output.tell(f"host {host}: not reached: {why}", fg="red")
+    for name, notes in report.notes.items():
+        for note in notes:
+            output.tell(f"{name}: left alone, though it differs: {note}", fg="yellow")
+    if wiring.settings.verbose:
+        output.tell("trips: " + ", ".join(f"{host} {count}" for host, count in report.trips.items()))
+    output.tell(report.recap)
+
+
+def end(wiring: Wiring, report: Report, form: str) -> None:
+    """Show the report and leave with its exit code."""
+    recap(wiring, report)
+    if form == "json":
+        output.data(form, document(report))
+    click.get_current_context().exit(report.exit_code)
+
+
+def document(report: Report) -> dict[str, object]:
+    """The report for programs."""
+    outcomes = [
+        {"name": each.name, "host": each.host, "state": each.state, "status": each.status, "steps": each.steps, "fault": each.fault or None}
+        for each in report.outcomes
+    ]
+    return output.versioned(
+        run=report.run,
+        recap=report.recap,
+        exit_code=report.exit_code,
+        outcomes=outcomes,
+        unreachable=dict(report.unreachable),
+        notes={name: list(notes) for name, notes in report.notes.items()},
+        trips=dict(report.trips),
+    )

@@ -1,0 +1,97 @@
+"""One invocation from its arguments to its exit code: every way it can end, and never a traceback on the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orchestrator.cli import root, settings
+from orchestrator.cli.interruption import Interruption
+from orchestrator.cli.wiring import Wiring
+from orchestrator.commands import quoting
+from orchestrator.model import errors
+
+USAGE = 64
+PIPE = 141
+"""As a program that SIGPIPE ended: nobody reads any more."""
+
+
+def run(arguments: Sequence[str], wiring: Wiring, interruption: Interruption) -> int:
+    """Run the verb. Returns the exit code; everything there is to say has been said."""
+    try:
+        code = root.command.main(list(arguments), "orchestrator", standalone_mode=False, obj=wiring)
+        _flush()
+    except click.ClickException as error:
+        return _say(_usage(error), USAGE)
+    except click.Abort:
+        return _say("nothing was changed", 1)
+    except errors.OrchestratorError as error:
+        return _say(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _say("interrupted", interruption.code or 130)
+    except BrokenPipeError:
+        _drop_output()
+        return PIPE
+    except Exception as error:
+        return _say(_internal(error), 1)
+    if interruption.code:
+        return _say(interruption.message, interruption.code)
+    return code if isinstance(code, int) else 0
+
+
+def _say(text: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in text.splitlines():
+            click.secho(quoting.line(line), fg="red", err=True, color=False if os.environ.get("NO_COLOR") else None)
+    with contextlib.suppress(OSError):
+        _flush()
+    return code
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "orchestrator"
+    return f"{path}: {error.format_message().rstrip('.')}; see `{path} --help`"
+
+
+def _internal(error: Exception) -> str:
+    """One line, and where the rest is."""
+    kind = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}".splitlines()[0]
+    if isinstance(error, MemoryError):
+        kind = "out of memory"
+    return f"internal error: {kind[:300]}; {_written(''.join(traceback.format_exception(error)))}"
+
+
+def _written(text: str) -> str:
+    """Keep the traceback for a report, for its owner's eyes only."""
+    name = f"traceback-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
+    for folder in (settings.state_folder(os.environ), Path(tempfile.gettempdir())):
+        if folder is None:
+            continue
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w") as stream:
+                stream.write(text)
+            return f"please report it with {folder / name}"
+    return "its traceback could not be written anywhere"
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def _drop_output() -> None:
+    """What is still buffered for the closed pipe must not be complained about when Python ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

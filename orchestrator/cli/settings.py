@@ -1,0 +1,147 @@
+"""Settings of one invocation: flags before environment before ./orchestrator.yaml, ./inventory, the user's file, the system's file."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.model import errors
+
+FILE = "orchestrator.yaml"
+SYSTEM = Path("/etc/orchestrator") / FILE
+
+Layer = Mapping[str, tuple[tuple[str, ...], str]]
+"""Settings from one place: name -> (its texts, where they stand)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for this invocation. `state` is an SQLAlchemy URL; times are in seconds."""
+
+    inventory: tuple[str, ...] = ()
+    state: str = ""
+    forks: int = 10
+    wait: float = 0.0
+    limit: str = ""
+    variables: tuple[str, ...] = ()  # as given, in order: `name=value`, `{...}`, `@file`
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+    verbose: int = 0
+
+
+def resolve(flags: Mapping[str, object], layers: Sequence[Layer]) -> Settings:
+    """The settings; earlier layers win, flags win over all. Raises SpecErrors for files, UsageError for the environment."""
+    found: dict[str, object] = {}
+    for layer in layers:
+        for name, (texts, where) in layer.items():
+            value = _value(name, texts, where)
+            found.setdefault(name, value)
+    return dataclasses.replace(Settings(), **{**found, **flags})  # type: ignore[arg-type]  # READ and options.py see to the types
+
+
+def _value(name: str, texts: tuple[str, ...], where: str) -> object:
+    if name not in READ:
+        near = difflib.get_close_matches(name, READ, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"settings are {', '.join(READ)}"
+        raise errors.SpecError(f"unknown setting {name!r}", where, hint=hint)
+    try:
+        return READ[name].read(texts)
+    except ValueError as error:
+        kind = errors.UsageError if where.startswith("ORCHESTRATOR_") else errors.SpecError
+        raise kind(f"{name} cannot be {' '.join(texts)!r}", where, str(error)) from None
+
+
+def _one(texts: tuple[str, ...]) -> str:
+    if len(texts) != 1 or not texts[0]:
+        raise ValueError("it takes one value")
+    return texts[0]
+
+
+def _sources(texts: tuple[str, ...]) -> tuple[str, ...]:
+    if not texts or not all(texts):
+        raise ValueError("it takes a path, or a list of them")
+    return texts
+
+
+def url(texts: tuple[str, ...]) -> str:
+    """A store's URL; a path stands for an SQLite file."""
+    text = _one(texts)
+    if "://" in text:
+        return text
+    try:
+        return f"sqlite:///{os.path.abspath(Path(text).expanduser())}"  # noqa: PTH100 - follows no link
+    except (RuntimeError, OSError) as error:
+        raise ValueError(str(error)) from None
+
+
+def forks(texts: tuple[str, ...]) -> int:
+    """A number of hosts, 1 to 1000."""
+    text = _one(texts)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 1000):
+        raise ValueError("it takes a whole number, 1 to 1000")
+    return int(text)
+
+
+def seconds(texts: tuple[str, ...]) -> float:
+    """A time, 0 or more."""
+    try:
+        found = float(_one(texts))
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < 1e9:
+        raise ValueError("it takes a number of seconds")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One that may also stand in the environment and in files."""
+
+    read: Callable[[tuple[str, ...]], object]
+    help: str
+
+
+READ = {
+    "inventory": Setting(_sources, "the inventory; in files also a list; relative to the file that says so"),
+    "state": Setting(url, "the store: an SQLAlchemy URL, or the path of an SQLite file"),
+    "forks": Setting(forks, "hosts worked on at once (10)"),
+    "wait": Setting(seconds, "seconds to wait for instances that another run holds (0)"),
+}
+
+
+def environment(environ: Mapping[str, str]) -> Layer:
+    """What ORCHESTRATOR_<NAME> says; empty ones count as not set."""
+    names = {name: f"ORCHESTRATOR_{name.upper()}" for name in READ}
+    return {name: ((environ[variable],), variable) for name, variable in names.items() if environ.get(variable)}
+
+
+def folder(environ: Mapping[str, str], variable: str, below: str) -> Path | None:
+    """The XDG folder of this program: $variable, else ~/`below`; None without a home."""
+    if chosen := environ.get(variable):
+        return Path(chosen).absolute() / "orchestrator"
+    try:
+        return Path.home() / below / "orchestrator"
+    except RuntimeError:
+        return None
+
+
+def state_folder(environ: Mapping[str, str]) -> Path | None:
+    """Where the store and other things to keep lie by default."""
+    return folder(environ, "XDG_STATE_HOME", ".local/state")
+
+
+def files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where the user's and the system's settings would be."""
+    own = folder(environ, "XDG_CONFIG_HOME", ".config")
+    return (*([own / FILE] if own else []), SYSTEM)
+
+
+def trusted(path: Path) -> bool:
+    """Whether nobody but its owner decides what the file says: not when anyone may put one into its directory."""
+    return not path.parent.stat().st_mode & stat.S_IWOTH

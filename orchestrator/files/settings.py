@@ -1,0 +1,35 @@
+"""A file of settings: a mapping of names to values or lists of values, each kept as written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.files import text, yaml
+from orchestrator.model import errors
+
+PATHS = frozenset({"inventory", "state"})
+"""Settings whose values are relative to the file that says them."""
+
+
+def read(path: Path) -> dict[str, tuple[tuple[str, ...], str]]:
+    """Name -> (texts, place). Raises SpecErrors when the file cannot be read, or is no such mapping."""
+    node = yaml.load(text.read(path), str(path))
+    if isinstance(node, yaml.Scalar) and node.value is None:
+        return {}
+    if not isinstance(node, yaml.Mapping):
+        raise errors.SpecError("not a file of settings", str(node.mark), "it is a mapping", "write `forks: 20`")
+    return {key.text: (_texts(key.text, value, path.parent), str(key.mark)) for key, value in node.items}
+
+
+def _texts(name: str, value: yaml.Node, folder: Path) -> tuple[str, ...]:
+    items = value.items if isinstance(value, yaml.Sequence) else (value,)
+    for item in items:
+        if not isinstance(item, yaml.Scalar):
+            raise errors.SpecError(f"{name} cannot be this", str(item.mark), "it takes a value, or a list of values")
+    found = tuple(item.text for item in items if isinstance(item, yaml.Scalar))
+    return tuple(_placed(each, folder) for each in found) if name in PATHS else found
+
+
+def _placed(value: str, folder: Path) -> str:
+    """A path from the file's folder on; lists of hosts, URLs and paths under a home folder stay as they are."""
+    return value if "," in value or "://" in value or value.startswith("~") or not value else str(folder / value)

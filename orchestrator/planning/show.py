@@ -1,0 +1,101 @@
+"""A plan as text: what, where and why; in full with every command and every file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from orchestrator.commands import quoting
+from orchestrator.commands.command import Action, Command, Upload
+from orchestrator.planning import decide
+from orchestrator.planning.course import Course, Leg
+from orchestrator.planning.plan import UNREACHABLE, Change, Plan
+
+SYMBOLS = {"create": "+", "destroy": "-", UNREACHABLE: "?", decide.NOTHING: " "}
+
+
+def symbol(change: Change) -> str:
+    """`+` made, `-` removed, `~` changed, `?` not known."""
+    return SYMBOLS.get(change.verb, "~")
+
+
+def lines(plan: Plan, whole: bool = False) -> Iterator[str]:
+    """The plan: a block for each change, drift that is left alone, hosts that were not reached, the summary. `whole`: with all commands."""
+    for change in plan.changes:
+        if change.verb != decide.NOTHING:
+            yield f"{symbol(change)} {change.name} on {change.host}: {change.verb}: {quoting.line(change.why)}"
+            yield from _details(change, whole)
+        elif change.notes:
+            yield f"  {change.name} on {change.host}: left alone, though it differs"
+            yield from (f"    {quoting.line(note)}" for note in change.notes)
+    for host, why in plan.unreachable.items():
+        yield f"? host {host}: not reached: {quoting.line(why)}"
+    yield summary(plan)
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """How many instances would be created, changed, destroyed."""
+    made = sum(change.verb == "create" for change in plan.pending)
+    removed = sum(change.verb == "destroy" for change in plan.pending)
+    return {"create": made, "change": len(plan.pending) - made - removed, "destroy": removed}
+
+
+def summary(plan: Plan) -> str:
+    """The last line."""
+    if not plan.pending:
+        known = sum(change.verb == decide.NOTHING for change in plan.changes)
+        return f"No changes: {known} of {len(plan.changes)} instances are as wanted."
+    found = counts(plan)
+    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy."
+
+
+def _details(change: Change, whole: bool) -> Iterator[str]:
+    if change.decision:
+        yield f"    placed there: {quoting.line(change.decision)}"
+    if change.course is None:
+        return
+    if change.course.problem:
+        yield f"    cannot go on: {quoting.line(str(change.course.problem))}"
+    state = ""
+    for leg in change.course.legs:
+        if not (leg.actions or whole):
+            continue
+        if leg.state != state:
+            state = leg.state
+            yield f"    {state}"
+        yield from _leg(leg, whole)
+
+
+def _leg(leg: Leg, whole: bool) -> Iterator[str]:
+    yield f"      {leg.step}: {quoting.line(leg.why)}"
+    if whole:
+        for action in leg.actions:
+            yield from (f"        {line}" for line in _action(action))
+
+
+def _action(action: Action) -> Iterator[str]:
+    """The command as the journal of the host will have it, and what it is given."""
+    yield f"$ {quoting.line(action.shown())}"
+    if isinstance(action, Upload):
+        yield from content(action.content)
+    elif isinstance(action, Command) and action.stdin:
+        yield f"  < {len(action.stdin)} characters"
+
+
+def content(data: bytes) -> Iterator[str]:
+    """Text as it is, each line behind a bar; anything else by its checksum."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        yield f"  | {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}"
+    else:
+        yield from (f"  | {quoting.line(line)}" for line in text.splitlines())
+
+
+def steps(course: Course) -> Iterator[dict[str, object]]:
+    """The course's steps that do something, as plain data."""
+    for leg in course.legs:
+        if leg.actions:
+            yield {"state": leg.state, "step": leg.step, "why": leg.why, "commands": [action.shown() for action in leg.actions]}
