@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.commands import quoting
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts import file
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, tuple[Ended, ...] | None]:
+    for record in records:
+        file.check(record)
     return {key: None if record.code else _ended(record) for key, record in zip(keys, records, strict=True)}
 
 

@@ -13,13 +13,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.commands.command import Command
-from orchestrator.facts import compute, digest, disk, domain, file, gather, kvm, link
+from orchestrator.commands import script
+from orchestrator.commands.command import Batch, Command, Lane
+from orchestrator.facts import compute, digest, disk, domain, file, gather, job, kvm, link
 
 FOLDER = Path(__file__).parent / "facts"
 AT = "/var/lib/nova/instances/gold"
 SCENES = (FOLDER / "scenes.sh").read_text()
 MINE, OTHERS = "instance-0000000a", "instance-0000000b"
+JOB = Batch(
+    "gold/1",
+    7,
+    (
+        Lane("gold/well", (Command(("true",)), Command(("printf", "two\nlines\n")), Command(("false",), accepts=(0, 1)))),
+        Lane("gold/ill", (Command(("true",)), Command(("ls", "/nowhere")), Command(("true",)))),
+        Lane("gold/after", (Command(("true",)),), ("gold/ill",)),
+        Lane("gold/quick", (Command(("sleep", "9"), timeout=1),)),
+    ),
+)
 
 CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     "domain/none": ("", (domain.Key(MINE), domain.Key(OTHERS))),
@@ -48,12 +59,14 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     "compute/there": ("", (compute.Key("/var/lib/nova/instances"),)),
     "compute/not_made_yet": ("", (compute.Key("/srv/gold/instances"),)),
     "kvm/here": ("", (kvm.Key(),)),
+    "job/ended": ("", (job.Key(JOB.job), job.Key("gold/2"))),
 }
 
 
 def main(ssh: Sequence[str]) -> None:
     """Play each case's scene and keep what its commands answered."""
     _run(ssh, "set_up")
+    _run_job(ssh)
     try:
         for name, (scene, keys) in CASES.items():
             if scene:
@@ -74,6 +87,12 @@ def _fields(key: gather.Key) -> list[str]:
 def _run(ssh: Sequence[str], scene: str) -> None:
     done = subprocess.run([*ssh, "sh -e"], input=f"{SCENES}\n{scene}\n", capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{scene}: {done.stdout}{done.stderr}"
+
+
+def _run_job(ssh: Sequence[str]) -> None:
+    """A real batch, so that its records are real."""
+    sent = script.compose(JOB, "gold")
+    subprocess.run([*ssh, f"sh -c {shlex.quote(sent.bootstrap)}"], input=sent.text, capture_output=True, check=True)
 
 
 def _record(ssh: Sequence[str], command: Command) -> dict[str, object]:

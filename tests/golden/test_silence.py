@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.commands.command import Record
-from orchestrator.facts import compute, digest, disk, domain, file, gather, kvm, link
+from orchestrator.facts import compute, digest, disk, domain, file, gather, job, kvm, link
 from orchestrator.model import errors
 
 KEYS = (
     *(compute.Key("/var/lib/nova"), digest.Key("/x"), disk.Key("/x")),
-    *(domain.Key("instance-00000001"), file.Key("/x"), kvm.Key(), link.Key("br0")),
+    *(domain.Key("instance-00000001"), file.Key("/x"), job.Key("1"), kvm.Key(), link.Key("br0")),
 )
 
 
@@ -22,14 +22,14 @@ def test_a_tool_that_did_not_run_or_did_not_end(key: gather.Key, code: int) -> N
 
 
 @pytest.mark.parametrize("trouble", ["Permission denied", "Input/output error", "Stale file handle"])
-@pytest.mark.parametrize("key", [file.Key("/x"), digest.Key("/x")])
+@pytest.mark.parametrize("key", [file.Key("/x"), digest.Key("/x"), job.Key("1")])
 def test_a_path_that_could_not_be_looked_at(key: gather.Key, trouble: str) -> None:
     with pytest.raises(errors.HostError, match=trouble):
         gather.parse([key], [Record("", 0, "done", 1, b"", f"tool: cannot look at '/x': {trouble}\n")])
 
 
 @pytest.mark.parametrize("trouble", ["No such file or directory", "Not a directory"])
-@pytest.mark.parametrize("key", [file.Key("/x"), digest.Key("/x")])
+@pytest.mark.parametrize("key", [file.Key("/x"), digest.Key("/x"), job.Key("1")])
 def test_a_path_that_is_not_there(key: gather.Key, trouble: str) -> None:
     assert gather.parse([key], [Record("", 0, "done", 1, b"", f"tool: cannot look at '/x': {trouble}\n")]) == {key: None}
 

@@ -53,5 +53,5 @@ clean_up() {
     virsh destroy "$each" 2>/dev/null || true; virsh undefine "$each" 2>/dev/null || true
   done
   for each in gold-br gold-down gold-ours gold-veth; do ip link del $each 2>/dev/null || true; done
-  rm -rf $at
+  rm -rf $at /run/orchestrator/*/gold%2F*
 }
