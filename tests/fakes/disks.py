@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import posixpath
 import struct
 import zlib
 from collections.abc import Callable
@@ -89,28 +88,33 @@ def _convert(state: State, form: str, source: str, dest: str) -> Result:
     return Result()
 
 
-def _uuid(state: State) -> bytes:
-    """Another one each time, as the real tools draw one."""
-    return hashlib.md5(f"{len(state.journal)}".encode(), usedforsecurity=False).digest()
-
-
-def mkfs_ext4(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
-    if argv[1:5] != ("-q", "-F", "-L", "ephemeral0"):
-        raise UnknownError
+def _format(state: State, argv: tuple[str, ...], at: int, magic: bytes) -> Result:
+    """A file system's or swap area's id, another one each time unless it is given with -U, and its magic at its place."""
     file = state.file(argv[-1])
     if not file:
-        return failed(f"The file {argv[-1]} does not exist and no size was specified.")
-    file.content = bytes(0x438) + b"\x53\xef" + bytes(46) + _uuid(state) + b"ephemeral0"
+        return failed(f"{argv[0]}: cannot open {argv[-1]}: {coreutils.MISSING}")
+    identity = argv[argv.index("-U") + 1] if "-U" in argv else str(len(state.journal))
+    file.content = identity.encode() + bytes(at - len(identity)) + magic
     return Result()
 
 
+def mkfs_ext4(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    if argv[1:5] != ("-q", "-F", "-L", "ephemeral0") or argv[-2] != "--":
+        raise UnknownError
+    return _format(state, argv, 0x438, b"\x53\xef")
+
+
 def mkswap(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
-    _, (path,) = coreutils.options(argv, "")
-    file = state.file(path)
-    if not file:
-        return failed(f"mkswap: cannot open {path}: {coreutils.MISSING}")
-    file.content = bytes(0x40C) + _uuid(state) + bytes(4086 - 0x41C) + b"SWAPSPACE2"
-    return Result(0, b"Setting up swapspace version 1\n", f"mkswap: {path}: insecure permissions 0644\n".encode())
+    if argv[1] != "-U" or argv[-2] != "--":
+        raise UnknownError
+    return _format(state, argv, 4086, b"SWAPSPACE2")
+
+
+def env(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    """The fake time of e2fsprogs means nothing here."""
+    if argv[1] != "E2FSPROGS_FAKE_TIME=1" or argv[2] not in PROGRAMS:
+        raise UnknownError
+    return PROGRAMS[argv[2]](state, argv[2:], stdin)
 
 
 def headers(state: State, paths: tuple[str, ...], size: int) -> bytes:
@@ -127,7 +131,9 @@ def prlimit(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
     if any(not word.startswith(("--cpu=", "--as=")) for word in argv[1:at]):
         raise UnknownError
     inner = argv[at + 1 :]
-    return PROGRAMS[posixpath.basename(inner[0])](state, inner, stdin) if inner[0] in PROGRAMS else failed("prlimit: failed", 127)
+    if inner[0] not in PROGRAMS:
+        raise UnknownError
+    return PROGRAMS[inner[0]](state, inner, stdin)
 
 
 PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {
@@ -135,4 +141,5 @@ PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {
     "mkfs.ext4": mkfs_ext4,
     "mkswap": mkswap,
     "prlimit": prlimit,
+    "env": env,
 }
