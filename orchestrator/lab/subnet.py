@@ -18,12 +18,12 @@ def pick(name: str, in_use: Iterable[str]) -> str:
 
     The same name gets the same subnet as long as it is free. Raises OrchestratorError when none is.
     """
-    taken = tuple(in_use)
+    taken = _taken(in_use)
     start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
     for step in range(_COUNT):
         high, low = divmod((start + step) % _COUNT, 256)
         prefix = f"10.{_FIRST + high}.{low}"
-        if free(prefix, taken):
+        if _number(prefix) not in taken:
             return prefix
     why = f"this machine has addresses or routes in all of 10.{_FIRST}.0.0 to 10.{_LAST - 1}.255.255"
     raise errors.OrchestratorError("no free subnet for the lab", name, why)
@@ -31,9 +31,15 @@ def pick(name: str, in_use: Iterable[str]) -> str:
 
 def free(prefix: str, in_use: Iterable[str]) -> bool:
     """Whether the /24 of this prefix overlaps none of the networks in use."""
-    taken = (network for network in map(_network, in_use) if network.prefixlen >= _SPECIFIC)
-    return not any(_network(f"{prefix}.0/24").overlaps(network) for network in taken)
+    return _number(prefix) not in _taken(in_use)
 
 
-def _network(text: str) -> ipaddress.IPv4Network:
-    return ipaddress.IPv4Network(text, strict=False)
+def _taken(in_use: Iterable[str]) -> set[int]:
+    """Every /24 that one of the networks has a part in, as its first three octets' number."""
+    networks = (ipaddress.IPv4Network(text, strict=False) for text in in_use)
+    specific = (network for network in networks if network.prefixlen >= _SPECIFIC)
+    return {number for network in specific for number in range(int(network[0]) >> 8, (int(network[-1]) >> 8) + 1)}
+
+
+def _number(prefix: str) -> int:
+    return int(ipaddress.IPv4Address(f"{prefix}.0")) >> 8
