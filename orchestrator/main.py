@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import os
 import secrets
-import shlex
 import sys
 import time
 import uuid
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import run, settings
-from orchestrator.cli.interruption import Interruption
+from orchestrator.cli.interruption import Interruption, again
 from orchestrator.model import errors, names
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Wiring:
 
     def __init__(self, interruption: Interruption) -> None:
         self.flags: dict[str, object] = {}
-        self.clock = SystemClock()
+        self.clock, self.ids = SystemClock(), RandomIds()
         self._interruption = interruption
 
     @cached_property
@@ -95,7 +94,7 @@ class Wiring:
     def store(self) -> Store:
         from orchestrator import store
 
-        return store.open(self.settings.state or _default_store(), self.clock, RandomIds())
+        return store.open(self.settings.state or _default_store(), self.clock, self.ids)
 
     @cached_property
     def transport(self) -> Transport:
@@ -109,14 +108,15 @@ class Wiring:
 
         return lab.open()
 
-    def app(self, report: Callable[[Progress], None] | None = None) -> App:
-        """Everything a use case needs. With a `report` it is one that changes something: an interruption waits for a safe point."""
+    def app(self, report: Callable[[Progress], None] | None = None, resume: str = "") -> App:
+        """Everything a use case needs; see cli.wiring."""
         from orchestrator.services.app import App
 
         made = App(self.inventory(), self.transport, self.store, self.clock, self.settings.forks, self.settings.wait)
         if report is None:
             return made
         self._interruption.patient = True
+        self._interruption.resume = resume or self._interruption.resume
         return dataclasses.replace(made, report=report, stopping=self._interruption.stopping)
 
     def close(self) -> None:
@@ -138,9 +138,9 @@ def _layers() -> Iterator[settings.Layer]:
 
 
 def _read(path: Path) -> Iterator[settings.Layer]:
-    from orchestrator.files import settings as file
-
     if path.exists() and _trusted(path):
+        from orchestrator.files import settings as file
+
         yield file.read(path)
 
 
@@ -161,7 +161,7 @@ def _default_store() -> str:
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     arguments = sys.argv[1:]
-    interruption = Interruption(shlex.join(["orchestrator", *arguments]))
+    interruption = Interruption(again(arguments))
     interruption.install()
     wiring = Wiring(interruption)
     try:

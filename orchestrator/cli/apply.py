@@ -18,6 +18,7 @@ from orchestrator.cli.wiring import Wiring
 @click.option("--check", is_flag=True, help="Change nothing: as `plan`.")
 @click.option("--diff", is_flag=True, help="With --check: every command and every file.")
 @options.output("table", "json")
+@options.everywhere
 @click.pass_obj
 def apply(wiring: Wiring, files: tuple[Path, ...], check: bool, diff: bool, output: str) -> None:
     """Make what playbooks (or a plan file) say true; goes on where an earlier run was interrupted.
@@ -31,9 +32,10 @@ def apply(wiring: Wiring, files: tuple[Path, ...], check: bool, diff: bool, outp
         planfile.restore(wiring, saved)
         files = saved.playbooks
     if check or diff:
-        plan.show(wiring, files, output, whole=diff)
-        return
+        context = click.get_current_context()
+        context.exit(4 if plan.show(wiring, files, output, whole=diff).unreachable else 0)
     desired = playbooks.desired(wiring, files)
     with progress.shown(wiring) as report:
-        done = service.apply(wiring.app(report), desired, saved.fingerprint if saved else None)
+        app = wiring.app(report, planfile.resume(saved) if saved else "")
+        done = service.apply(app, desired, saved.fingerprint if saved else None)
     progress.end(wiring, done, output)

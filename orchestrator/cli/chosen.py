@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import options as flags
 from orchestrator.cli import playbooks
 from orchestrator.model import errors
 
 if TYPE_CHECKING:
     from orchestrator.cli.wiring import Wiring
-
-
-def options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """NAME... | --host HOST | --all"""
-    function = click.option("--all", "everything", is_flag=True, help="Every instance there is.")(function)
-    function = click.option("--host", metavar="HOST", help="Every instance on this host.")(function)
-    return click.argument("names", metavar="[NAME...]", nargs=-1, shell_complete=complete)(function)
 
 
 def instances(wiring: Wiring, names: Sequence[str], host: str | None, everything: bool) -> tuple[str, ...]:
@@ -61,3 +55,11 @@ def complete(context: click.Context, parameter: click.Parameter, incomplete: str
     except errors.OrchestratorError:
         return []
     return [name for name in names if name.startswith(incomplete)]
+
+
+options = flags.together(
+    click.argument("names", metavar="[NAME...]", nargs=-1, shell_complete=complete),
+    click.option("--host", metavar="HOST", help="Every instance on this host."),
+    click.option("--all", "everything", is_flag=True, help="Every instance there is."),
+)
+"""NAME... | --host HOST | --all"""

@@ -14,9 +14,10 @@ HISTORY = 20
 @click.command()
 @click.argument("kind", type=kinds.KindType())
 @click.argument("name", shell_complete=kinds.complete)
-@options.stored
-@options.INVENTORY
+@options.state
+@options.inventory
 @options.output("yaml", "json")
+@options.everywhere
 @click.pass_obj
 def describe(wiring: Wiring, kind: kinds.Kind, name: str, output: str) -> None:
     """Show one thing whole: for an instance what it is made of, why it is on its host, and the latest of its history."""

@@ -21,6 +21,7 @@ from orchestrator.model import errors
 @options.variables
 @options.yes
 @options.output("table", "json")
+@options.everywhere
 @click.pass_obj
 def destroy(wiring: Wiring, targets: tuple[str, ...], yes: bool, output: str) -> None:
     """Delete instances, named or in playbooks, with their disks. Asks first.

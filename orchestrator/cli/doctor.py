@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from orchestrator.cli import inventory
+from orchestrator.cli import inventory, options
 from orchestrator.commands import quoting
 from orchestrator.model import pattern as patterns
 from orchestrator.services import doctor as service
@@ -20,6 +20,9 @@ COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "red"}
 @click.command()
 @click.argument("pattern", default="all")
 @click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
+@options.inventory
+@options.forks
+@options.everywhere
 @click.pass_context
 def doctor(context: click.Context, pattern: str, output: str) -> None:
     """Examine the hosts of PATTERN (all), change nothing, and print the command that mends each trouble.

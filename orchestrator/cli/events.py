@@ -14,8 +14,9 @@ COLUMNS = ("at", "state", "step", "host", "result", "duration", "detail")
 
 @click.command()
 @click.argument("name", shell_complete=chosen.complete)
-@options.stored
+@options.state
 @options.output("table", "wide", "json", "yaml")
+@options.everywhere
 @click.pass_obj
 def events(wiring: Wiring, name: str, output: str) -> None:
     """List every move of an instance's machine and every step, oldest first; durations in ms. Also of instances that are gone."""

@@ -16,7 +16,8 @@ from orchestrator.states.table import FAIL, Table
 @click.option(
     "--format", "form", type=click.Choice(("mermaid", "dot")), default="mermaid", show_default=True, help="Language of the drawing."
 )
-@options.stored
+@options.state
+@options.everywhere
 @click.pass_obj
 def graph(wiring: Wiring, name: str | None, form: str) -> None:
     """Draw the state machine of instances; with NAME, that instance's state is marked."""

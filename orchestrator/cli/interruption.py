@@ -1,26 +1,33 @@
-"""Ctrl-C and SIGTERM: the first waits for a safe point when something is being changed, the second ends at once. Nothing is lost either way: what
-was begun is recorded, and the hosts finish the commands that they have."""
+"""Ctrl-C and SIGTERM: the first waits for a safe point when something is being changed, the second ends at once.
+
+Nothing is lost either way: what was begun is recorded, and the hosts finish the commands that they have.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 GRACE = 10.0
 """Seconds that batches under way get to end."""
 
+VARIABLE = re.compile(r"(-e|--var=)(.+)", re.DOTALL)
+
 
 class Interruption:
-    """The operator's wish to stop. `patient`: something is being changed. `code`: the exit code once it was wished, else 0."""
+    """The operator's wish to stop. `patient`: something is being changed. `resume`: how to go on. `code`: the exit code once it was wished, else 0."""
 
     def __init__(self, resume: str) -> None:
         self.stopping = threading.Event()
         self.patient = False
+        self.resume = resume
         self.code = 0
-        self._resume = resume
 
     def install(self) -> None:
         """Listen from now on. Only in the main thread."""
@@ -30,7 +37,8 @@ class Interruption:
     @property
     def message(self) -> str:
         """What to do next."""
-        return f"{'terminated' if self.code == 128 + signal.SIGTERM else 'interrupted'}; resume with: {self._resume}"
+        what = "terminated" if self.code == 128 + signal.SIGTERM else "interrupted"
+        return f"{what}; resume with: {self.resume}" if self.patient else what
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         if self.code:
@@ -39,15 +47,37 @@ class Interruption:
         if not self.patient:
             raise KeyboardInterrupt
         self.stopping.set()
-        _tell(f"stopping: what runs on the hosts gets {GRACE:.0f} s to end (again: at once)")
+        _tell(f"stopping: what runs on the hosts gets {GRACE:.0f} s to end (once more: at once)")
         timer = threading.Timer(GRACE, self._end)
         timer.daemon = True
         timer.start()
 
     def _end(self) -> None:
         """The process ends here, whatever its threads wait for."""
-        _tell(self.message if self.patient else "interrupted")
+        _tell(self.message)
         os._exit(self.code)
+
+
+def again(arguments: Sequence[str]) -> str:
+    """The command line to type once more. Values of variables are left out: they may be secret, and logs keep what is printed."""
+    return shlex.join(["orchestrator", *_masked(arguments)])
+
+
+def _masked(arguments: Sequence[str]) -> Iterator[str]:
+    last = ""
+    for word in arguments:
+        joined = VARIABLE.fullmatch(word)
+        if last in ("-e", "--var"):
+            yield _name(word)
+        elif joined:
+            yield joined[1] + _name(joined[2])
+        else:
+            yield word
+        last = word
+
+
+def _name(given: str) -> str:
+    return given if given.startswith("@") else re.sub(r"=.*|^[{\[].*", "=...", given, flags=re.DOTALL)
 
 
 def _tell(text: str) -> None:

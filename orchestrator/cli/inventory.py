@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from orchestrator.cli import yaml_text
+from orchestrator.cli import options, yaml_text
 from orchestrator.commands import quoting
 from orchestrator.model import host as hosts
 from orchestrator.model import pattern as patterns
@@ -55,6 +55,8 @@ def inventory() -> None:
 
 @inventory.command("list")
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml", "name")), default="table", show_default=True)
+@options.inventory
+@options.everywhere
 @click.pass_obj
 def list_(wiring: Wiring, output: str) -> None:
     """List the hosts; json has the shape of `ansible-inventory --list`."""
@@ -73,6 +75,8 @@ def list_(wiring: Wiring, output: str) -> None:
 
 @inventory.command()
 @click.argument("group", default="all")
+@options.inventory
+@options.everywhere
 @click.pass_obj
 def graph(wiring: Wiring, group: str) -> None:
     """Show GROUP (all) as a tree of groups and hosts."""
@@ -86,6 +90,9 @@ def graph(wiring: Wiring, group: str) -> None:
 @inventory.command()
 @click.argument("pattern", default="all")
 @click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
+@options.inventory
+@options.forks
+@options.everywhere
 @click.pass_context
 def ping(context: click.Context, pattern: str, output: str) -> None:
     """Connect to the hosts of PATTERN (all) and say as whom commands run there. Exits with 4 when one does not answer."""

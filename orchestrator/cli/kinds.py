@@ -27,6 +27,7 @@ class Kind:
     objects: Callable[[Wiring], Iterable[Object]]
     columns: tuple[str, ...]
     wide: tuple[str, ...] = ()
+    placed: bool = False  # --limit means something: it is on a host
 
 
 def _homes(wiring: Wiring) -> set[str] | None:
@@ -73,6 +74,7 @@ KINDS = (
         _instances,
         ("name", "state", "host", "addresses", "flavor", "image"),
         ("uuid", "domain", "task_state", "power_state", "wanted", "created_at", "updated_at", "fault"),
+        placed=True,
     ),
     Kind(
         "hosts",
@@ -80,6 +82,7 @@ KINDS = (
         _hosts,
         ("name", "address", "availability_zone", "virt_type", "vcpus", "memory_mb", "free_disk_gb", "instances"),
         ("port", "user", "connection", "disk_gb", "groups", "in_inventory", "seen"),
+        placed=True,
     ),
     Kind("images", ("image", "img"), partial(_resources, "image"), ("name", "disk_format", "size", "virtual_size"), ("source", "digest")),
     Kind(
@@ -95,6 +98,7 @@ KINDS = (
         _ports,
         ("name", "instance", "network", "fixed_ips", "mac"),
         ("host", "tap", "bridge", "interface"),
+        placed=True,
     ),
     Kind("flavors", ("flavor",), partial(_resources, "flavor"), ("name", "vcpus", "ram", "disk", "ephemeral", "swap")),
     Kind("keypairs", ("keypair", "key", "keys"), partial(_resources, "keypair"), ("name", "public_key")),

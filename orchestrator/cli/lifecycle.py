@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
 from orchestrator.cli import chosen, options, progress
 from orchestrator.cli.wiring import Wiring
 from orchestrator.model import errors
 
-
-def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for decorator in (click.pass_obj, options.output("table", "json"), options.limited, options.changing, chosen.options):
-        function = decorator(function)
-    return function
+_options = options.together(
+    chosen.options, options.changing, options.limited, options.output("table", "json"), options.everywhere, click.pass_obj
+)
 
 
 def _act(wiring: Wiring, verb: str, names: tuple[str, ...], host: str | None, everything: bool, output: str) -> None:

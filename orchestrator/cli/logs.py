@@ -17,6 +17,7 @@ CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 @click.argument("name", shell_complete=chosen.complete)
 @click.option("-n", "--lines", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
 @options.wired
+@options.everywhere
 @click.pass_obj
 def logs(wiring: Wiring, name: str, lines: int | None) -> None:
     """Print the console log of an instance, as its host has it; the last MiB of it at most."""
@@ -25,7 +26,7 @@ def logs(wiring: Wiring, name: str, lines: int | None) -> None:
     content = service.logs(wiring.app(), name, lines)
     if sys.stdout.isatty():  # a guest may write what it likes, but not steer the operator's terminal
         content = CONTROL.sub(_caret, content)
-    stream = click.get_binary_stream("stdout")
+    stream = sys.stdout.buffer  # console logs are bytes, whatever the guest wrote
     stream.write(content)
     stream.flush()
 

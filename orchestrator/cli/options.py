@@ -18,7 +18,7 @@ def _noted(name: str, read: Callable[[Any], object] = lambda value: value) -> Ca
     """A callback that notes the flag for the settings when it was given."""
 
     def note(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-        if value is None or value == () or context.resilient_parsing or context.obj is None:
+        if value is None or value == () or context.obj is None:
             return
         try:
             context.obj.flags[name] = read(value)
@@ -30,10 +30,9 @@ def _noted(name: str, read: Callable[[Any], object] = lambda value: value) -> Ca
 
 def _variable(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
     """Assignments and files go into one list; files in it are `@file`."""
-    if not value or context.resilient_parsing or context.obj is None:
-        return
-    given = tuple(f"@{each}" for each in value) if parameter.name == "var_file" else value
-    context.obj.flags["variables"] = (*context.obj.flags.get("variables", ()), *given)
+    if value and context.obj is not None:
+        given = tuple(f"@{each}" for each in value) if parameter.name == "var_file" else value
+        context.obj.flags["variables"] = (*context.obj.flags.get("variables", ()), *given)
 
 
 def _color(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -42,16 +41,27 @@ def _color(context: click.Context, parameter: click.Parameter, value: bool) -> N
             each.color = False
 
 
+def _pattern(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it takes a pattern of hosts; 'all' selects every host")
+    return value
+
+
 def _words(value: tuple[str, ...]) -> tuple[str, ...]:
     """Ansible's: several flags, or one with commas."""
-    return tuple(word.strip() for text in value for word in text.split(",") if word.strip())
+    words = tuple(word.strip() for text in value for word in text.split(",") if word.strip())
+    if not words:
+        raise ValueError("it takes tags")
+    return words
 
 
 def _option(*names: str, **settings: Any) -> Decorator[Any]:
     return click.option(*names, **{"expose_value": False, **settings})
 
 
-def _together(*decorators: Decorator[Any]) -> Decorator[Any]:
+def together(*decorators: Decorator[Any]) -> Decorator[Any]:
+    """Several decorators as one, in the order of the help."""
+
     def decorate(function: F) -> F:
         for decorator in reversed(decorators):
             function = decorator(function)
@@ -60,54 +70,44 @@ def _together(*decorators: Decorator[Any]) -> Decorator[Any]:
     return decorate
 
 
-INVENTORY = _option(
+inventory = _option(
     "-i",
     "--inventory",
     multiple=True,
     metavar="INVENTORY",
     callback=_noted("inventory"),
-    help="Inventory: a file, directory, program, or `host1,host2,`. Repeatable.",
+    help="A file, directory or program, or `host1,host2,`. Repeatable.",
 )
-STATE = _option(
+state = _option(
     "--state",
     metavar="URL|PATH",
     callback=_noted("state", lambda value: settings.url((value,))),
     help="The store: an SQLAlchemy URL, or the path of an SQLite file.",
 )
-LIMIT = _option("-l", "--limit", metavar="PATTERN", callback=_noted("limit"), help="Only hosts of this pattern (Ansible's grammar).")
-FORKS = _option(
+limited = _option("-l", "--limit", metavar="PATTERN", callback=_noted("limit", _pattern), help="Only hosts of this pattern, as Ansible's.")
+forks = _option(
     "-f",
     "--forks",
     metavar="N",
     callback=_noted("forks", lambda value: settings.forks((value,))),
-    help="Hosts worked on at once (10).",
+    help="Hosts worked on at once; 10.",
 )
-WAIT = _option(
+wait = _option(
     "--wait",
     metavar="SECONDS",
     callback=_noted("wait", lambda value: settings.seconds((value,))),
-    help="Wait so long for instances that another run holds (0).",
+    help="How long to wait for instances that another run holds; 0.",
 )
-VERBOSE = _option(
-    "-v",
-    "--verbose",
-    count=True,
-    default=None,
-    callback=_noted("verbose"),
-    help="Say more: every step, and the round trips to each host.",
+everywhere = together(
+    _option("-v", "--verbose", count=True, default=None, callback=_noted("verbose"), help="Say more: every step, round trips to hosts."),
+    _option("--no-color", is_flag=True, callback=_color, help="No colours; as NO_COLOR. There are none when not on a terminal."),
 )
-COLOR = _option("--no-color", is_flag=True, callback=_color, help="No colours (also NO_COLOR; never when not a terminal).")
-
-everywhere = _together(VERBOSE, COLOR)
 """Flags of every verb."""
-stored = _together(STATE, everywhere)
-"""For verbs that look into the store."""
-wired = _together(INVENTORY, FORKS, stored)
+wired = together(inventory, state, forks)
 """For verbs that go to hosts."""
-changing = _together(WAIT, wired)
+changing = together(wired, wait)
 """For verbs that change instances."""
-limited = LIMIT
-variables = _together(
+variables = together(
     _option(
         "-e",
         "--var",
@@ -115,19 +115,19 @@ variables = _together(
         multiple=True,
         metavar="NAME=VALUE",
         callback=_variable,
-        help="A variable of the playbooks; also `{name: value}` as YAML or JSON, or @FILE. Repeatable.",
+        help="A variable of the playbooks; also YAML or JSON in braces, or @FILE. Repeatable.",
     ),
-    _option("--var-file", multiple=True, metavar="FILE", callback=_variable, help="Variables from a YAML or JSON file."),
+    _option("--var-file", multiple=True, metavar="FILE", callback=_variable, help="Variables from a YAML or JSON file. Repeatable."),
     _option("-t", "--tags", multiple=True, metavar="TAGS", callback=_noted("tags", _words), help="Only instances with one of these tags."),
-    _option("--skip-tags", multiple=True, metavar="TAGS", callback=_noted("skip_tags", _words), help="No instances with one of these."),
+    _option(
+        "--skip-tags", multiple=True, metavar="TAGS", callback=_noted("skip_tags", _words), help="No instances with one of these tags."
+    ),
 )
 """For verbs that read playbooks."""
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
+files = click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
 def output(*forms: str) -> Decorator[Any]:
     """`-o`, with the first form as what it is without."""
     return click.option("-o", "--output", type=click.Choice(forms), default=forms[0], show_default=True, help="Form of the output.")
-
-
-files = click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))

@@ -2,62 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli import options, output, planfile, playbooks
 from orchestrator.cli.wiring import Wiring
+from orchestrator.model import errors
 
 if TYPE_CHECKING:
     from orchestrator.planning.plan import Plan
 
 FORMS = ("table", "json")
+NO_FILES = ("wide", "yaml", "name")
+"""Forms of other verbs: nobody means a file by them."""
 COLOURS = {"+": "green", "-": "red", "~": "yellow", "?": "red"}
 
 
-def _verb(name: str) -> Callable[[Callable[..., None]], click.Command]:
-    def decorate(function: Callable[..., None]) -> click.Command:
-        decorators: tuple[Callable[[Any], Any], ...] = (
-            options.files,
-            options.wired,
-            options.limited,
-            options.variables,
-            click.option("--diff", is_flag=True, help="Every command and every file, too."),
-            click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do."),
-            click.option(
-                "-o", "--output", metavar="table|json|PLANFILE", default="table", help="Form of the output, or a file for `apply PLANFILE`."
-            ),
-            click.pass_obj,
-        )
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return click.command(name)(function)
+@click.command()
+@options.files
+@options.wired
+@options.limited
+@options.variables
+@click.option("--diff", is_flag=True, help="Every command and every file, too.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
+@click.option("-o", "--output", metavar="table|json|PLANFILE", default="table", help="Form of the output, or a file for apply.")
+@options.everywhere
+@click.pass_obj
+def plan(wiring: Wiring, files: tuple[Path, ...], diff: bool, detailed_exitcode: bool, output: str) -> None:
+    """Show what apply would do, and why.
 
-    return decorate
-
-
-def _plan(wiring: Wiring, files: tuple[Path, ...], diff: bool, detailed_exitcode: bool, output: str) -> None:
-    """What apply would do and why; nothing is changed, here or on hosts.
-
-    The order of the steps, their commands and their files are exactly those of apply.
+    Nothing is changed, here or on hosts; steps, commands and files are exactly those of apply.
     """
     made = show(wiring, files, output, whole=diff)
     code = 4 if made.unreachable else 2 if detailed_exitcode and made.pending else 0
     click.get_current_context().exit(code)
 
 
-plan = _verb("plan")(_plan)
-diff = _verb("diff")(_plan)
-
-
 def show(wiring: Wiring, files: Sequence[Path], form: str, whole: bool) -> Plan:
-    """Make the plan and print it; into a file when `form` names one."""
+    """Make the plan and print it; into a file as well when `form` names one."""
     from orchestrator.planning import show as text
     from orchestrator.services import plan as service
 
+    if form in NO_FILES:
+        raise errors.UsageError(f"a plan has no form {form!r}", "-o", "forms are table and json", f"for a file of that name: -o ./{form}")
     desired = playbooks.desired(wiring, files)
     made, _ = service.plan(wiring.app(), desired)
     if form == "json":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.cli import output
+from orchestrator.cli import interruption, output
 from orchestrator.model import errors
 
 if TYPE_CHECKING:
@@ -85,6 +85,13 @@ def restore(wiring: Wiring, saved: PlanFile) -> None:
             flag = {"variables": "-e", "skip_tags": "--skip-tags"}.get(name, f"--{name}")
             raise errors.UsageError(f"{flag} cannot be given with a plan file", why="it is part of the plan", hint="make a new plan")
     wiring.flags.update({name: getattr(saved, name) for name in BROUGHT})
+
+
+def resume(saved: PlanFile) -> str:
+    """How to go on when the plan was carried out in part, and is stale by that."""
+    flags = {"-i": saved.inventory, "-e": saved.variables, "-t": saved.tags, "--skip-tags": saved.skip_tags, "-l": (saved.limit,)}
+    words = [word for flag, values in flags.items() for value in values if value for word in (flag, value)]
+    return interruption.again(["apply", *words, *map(str, saved.playbooks)])
 
 
 def _parsed(saved: dict[str, object]) -> PlanFile:

@@ -14,7 +14,7 @@ from orchestrator.cli import options
 VERBS = {
     "validate": "validate:validate",
     "plan": "plan:plan",
-    "diff": "plan:diff",
+    "diff": "plan:plan",
     "apply": "apply:apply",
     "destroy": "destroy:destroy",
     "get": "get:get",
@@ -54,37 +54,39 @@ class Verbs(click.Group):
         return command
 
     def resolve_command(self, context: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0] if args else ""
-        if name not in VERBS and not name.startswith("-"):
+        name = args[0]
+        if name not in VERBS:
             near = difflib.get_close_matches(name, VERBS, 1)
             raise click.UsageError(f"no verb {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""), context)
         return super().resolve_command(context, args)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}, no_args_is_help=False)
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140})
 @options.changing
 @options.limited
 @options.variables
 @click.option("-o", "--output", metavar="FORM", help="Form of the output, as the verb knows it.")
 @options.yes
+@options.everywhere
 @click.version_option(orchestrator.__version__, "-V", "--version", message="orchestrator %(version)s")
 @click.pass_context
 def command(context: click.Context, output: str | None, yes: bool) -> None:
     """Nova without a control plane: virtual machines on KVM hosts, declared in YAML, made so over SSH.
 
-    Flags mean the same before and after the verb. Exit codes: 0 done, 1 error, 2 changes pending, 3 an instance or host failed, 4 one was not reached,
-    64 usage, 65 invalid file, 75 locked by another run, 130 interrupted, 143 terminated.
+    Flags mean the same before and after the verb.
+
+    Exit codes: 0 done, 1 error, 2 changes pending, 3 an instance or host failed, 4 one was not reached, 64 usage, 65 invalid file,
+    75 locked by another run, 130 interrupted, 143 terminated.
     """
     if os.environ.get("NO_COLOR"):
         context.color = False
     verb = context.invoked_subcommand or ""
-    found = context.command.get_command(context, verb) if isinstance(context.command, click.Group) else None
+    found = command.get_command(context, verb)
     if found is None:
         return
     names = {parameter.name for parameter in found.params}
-    for flag in SELECTING.keys() & context.obj.flags.keys() - names if not isinstance(found, click.Group) else ():
-        raise click.UsageError(f"{SELECTING[flag]} means nothing to `{verb}`", context)
-    given = {"output": output, "yes": yes or None}
-    passed = {name: value for name, value in given.items() if value is not None}
+    for flag in () if isinstance(found, click.Group) else sorted(SELECTING.keys() & context.obj.flags.keys() - names):
+        raise click.UsageError(f"{SELECTING[flag]} means nothing to {verb!r}", context)
+    passed = {name: value for name, value in (("output", output), ("yes", yes or None)) if value is not None}
     inner = dict.fromkeys(found.commands, passed) if isinstance(found, click.Group) else {}
     context.default_map = {verb: {**passed, **inner}}

@@ -26,34 +26,43 @@ PIPE = 141
 
 def run(arguments: Sequence[str], wiring: Wiring, interruption: Interruption) -> int:
     """Run the verb. Returns the exit code; everything there is to say has been said."""
+    text, code = _ended(arguments, wiring)
+    if interruption.code:
+        text, code = f"{text}\n{interruption.message}", interruption.code
+    _say(text)
+    return code
+
+
+def _ended(arguments: Sequence[str], wiring: Wiring) -> tuple[str, int]:
+    """What is left to say, and the exit code."""
     try:
         code = root.command.main(list(arguments), "orchestrator", standalone_mode=False, obj=wiring)
         _flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return "", USAGE
     except click.ClickException as error:
-        return _say(_usage(error), USAGE)
+        return _usage(error), USAGE
     except click.Abort:
-        return _say("nothing was changed", 1)
+        return "nothing was changed", 1
     except errors.OrchestratorError as error:
-        return _say(str(error), error.exit_code)
+        return str(error), error.exit_code
     except KeyboardInterrupt:
-        return _say("interrupted", interruption.code or 130)
+        return "", 130
     except BrokenPipeError:
         _drop_output()
-        return PIPE
-    except Exception as error:
-        return _say(_internal(error), 1)
-    if interruption.code:
-        return _say(interruption.message, interruption.code)
-    return code if isinstance(code, int) else 0
+        return "", PIPE
+    except Exception as error:  # whatever it is, the operator gets one line
+        return _internal(error), 1
+    return "", code if isinstance(code, int) else 0
 
 
-def _say(text: str, code: int) -> int:
+def _say(text: str) -> None:
     with contextlib.suppress(OSError):
-        for line in text.splitlines():
+        for line in filter(None, text.splitlines()):
             click.secho(quoting.line(line), fg="red", err=True, color=False if os.environ.get("NO_COLOR") else None)
     with contextlib.suppress(OSError):
         _flush()
-    return code
 
 
 def _usage(error: click.ClickException) -> str:
@@ -64,14 +73,17 @@ def _usage(error: click.ClickException) -> str:
 
 def _internal(error: Exception) -> str:
     """One line, and where the rest is."""
-    kind = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}".splitlines()[0]
+    where = _written("".join(traceback.format_exception(error)))
     if isinstance(error, MemoryError):
-        kind = "out of memory"
-    return f"internal error: {kind[:300]}; {_written(''.join(traceback.format_exception(error)))}"
+        return f"out of memory; {where}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"the system refuses: {': '.join(str(word) for word in (error.filename, error.strerror) if word)}; {where}"
+    text = f"{type(error).__name__}: {error}"
+    return f"internal error: {text[:300]}; please report it; {where}"
 
 
 def _written(text: str) -> str:
-    """Keep the traceback for a report, for its owner's eyes only."""
+    """Keep the traceback, for its owner's eyes only."""
     name = f"traceback-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
     for folder in (settings.state_folder(os.environ), Path(tempfile.gettempdir())):
         if folder is None:
@@ -79,10 +91,10 @@ def _written(text: str) -> str:
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "w") as stream:
+            with os.fdopen(descriptor, "w", errors="backslashreplace") as stream:
                 stream.write(text)
-            return f"please report it with {folder / name}"
-    return "its traceback could not be written anywhere"
+            return f"details are in {folder / name}"
+    return "details could not be written anywhere"
 
 
 def _flush() -> None:

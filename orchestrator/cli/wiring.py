@@ -49,5 +49,9 @@ class Wiring(Protocol):
     @property
     def lab(self) -> Lab: ...
 
-    def app(self, report: Callable[[Progress], None] | None = None) -> App:
-        """Everything a use case needs. With a `report` it is one that changes something: an interruption waits for a safe point."""
+    def app(self, report: Callable[[Progress], None] | None = None, resume: str = "") -> App:
+        """Everything a use case needs.
+
+        With a `report` it is one that changes something: an interruption waits for a safe point, and says how to go on: with the same command
+        line, or with `resume`.
+        """
