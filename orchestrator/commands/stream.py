@@ -33,7 +33,8 @@ class Stream:
     @property
     def noise(self) -> str:
         """The last of what was said before the session text ran."""
-        return self._noise.decode(errors="replace").strip()
+        unread = b"" if self.greeted else self._buffer
+        return (self._noise + unread).decode(errors="replace").strip()
 
     def feed(self, data: bytes) -> list[Record]:
         """Take the next bytes; returns the records of lanes that they complete."""

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 SESSIONS = 8
 """Sessions at a time on one connection: sshd's stock MaxSessions is 10, and closed ones may linger."""
 
+LOGINS = 6
+"""Logins at a time to one address: sshd's stock MaxStartups begins to drop connections at 10."""
+
+PAUSES = (0.1, 0.3, 0.9, 2.7)
+"""Seconds before trying again where a server hung up at once."""
+
 SILENT = f"no sign of life for {watchdog.SILENCE:.0f} s"
 
 CIPHER = "aes128-gcm@openssh.com"
@@ -89,8 +95,22 @@ class Connection:
         self._line.close()
 
 
+class _Dropped(errors.Unreachable):
+    """The server hung up before it said anything: MaxStartups, when others log in there as well."""
+
+
 def connect(hop: Hop, through: Connection | None, dog: watchdog.Watchdog) -> Connection:
     """Connect and log in within 12 s. Raises Unreachable: no answer, a host key unknown, changed or revoked, no accepted key."""
+    expired = watchdog.after(watchdog.SILENCE)
+    for pause in PAUSES:
+        try:
+            return _attempt(hop, through, dog, expired)
+        except _Dropped:
+            time.sleep(pause)
+    return _attempt(hop, through, dog, expired)
+
+
+def _attempt(hop: Hop, through: Connection | None, dog: watchdog.Watchdog, expired: Callable[[], bool]) -> Connection:
     import paramiko
 
     logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)  # its threads log what we report as our errors
@@ -103,7 +123,6 @@ def connect(hop: Hop, through: Connection | None, dog: watchdog.Watchdog) -> Con
         if transport is not None:
             transport.close()
 
-    expired = watchdog.after(watchdog.SILENCE)
     with dog.watch(expired, abort) as watch:
         try:
             line = Line(_carrier(hop, through))
@@ -118,6 +137,8 @@ def connect(hop: Hop, through: Connection | None, dog: watchdog.Watchdog) -> Con
             raise
         except (paramiko.SSHException, OSError, EOFError) as error:
             abort()
+            if transport is not None and not transport.remote_version and not watch.fired:
+                raise _unreachable(hop, "the server hung up before it said anything", _Dropped) from error
             raise _unreachable(hop, SILENT if watch.fired else reason(error)) from error
 
 
@@ -130,8 +151,8 @@ def reason(error: BaseException) -> str:
     return str(error) or "the connection was closed there"
 
 
-def _unreachable(hop: Hop, why: str) -> errors.Unreachable:
-    return errors.Unreachable("cannot connect", where=hop.where, why=why, hint=f"try: ssh -p {hop.port} {hop.user}@{hop.address}")
+def _unreachable(hop: Hop, why: str, kind: type[errors.Unreachable] = errors.Unreachable) -> errors.Unreachable:
+    return kind("cannot connect", where=hop.where, why=why, hint=f"try: ssh -p {hop.port} {hop.user}@{hop.address}")
 
 
 def _carrier(hop: Hop, through: Connection | None) -> socket.socket | paramiko.Channel:
@@ -194,8 +215,8 @@ def _verify(hop: Hop, known: tuple[known_hosts.Entry, ...], key_type: str, blob:
 
 @contextlib.contextmanager
 def throttled(gates: dict[tuple[str, int], threading.BoundedSemaphore], hop: Hop, lock: threading.Lock) -> Iterator[None]:
-    """At most 8 logins at a time to one address: sshd's stock MaxStartups drops connections from 10 unauthenticated ones on."""
+    """Wait for one of an address's LOGINS."""
     with lock:
-        gate = gates.setdefault((hop.address, hop.port), threading.BoundedSemaphore(8))
+        gate = gates.setdefault((hop.address, hop.port), threading.BoundedSemaphore(LOGINS))
     with gate:
         yield

@@ -55,7 +55,7 @@ class Exchange:
         if self._stream.refused is not None:
             reason, text = self._stream.refused
             what, hint = REFUSALS.get(reason, (reason, ""))
-            raise errors.HostError(what, where=self.where, why=text.strip(), hint=f"nothing was changed; {hint}")
+            raise errors.HostError(what, where=self.where, why=text.strip().partition("\n")[0], hint=f"nothing was changed; {hint}")
         if self._stream.lost:
             raise errors.OutcomeUnknown("the job ended before its work did", where=self.where, why="was it killed there?")
         return tuple(self._stream.reads)

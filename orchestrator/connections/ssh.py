@@ -6,6 +6,7 @@ import collections
 import contextlib
 import shlex
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -96,11 +97,25 @@ def _converse(connection: connect.Connection, command: str, talk: exchange.Excha
                 channel.close()
 
 
+def _session(connection: connect.Connection) -> paramiko.Channel:
+    """A new channel. The server may still count sessions that were closed here, and refuse: it does so less and less."""
+    import paramiko
+
+    expired = watchdog.after(watchdog.SILENCE)
+    while True:
+        try:
+            return connection.transport.open_session(timeout=watchdog.SILENCE)
+        except paramiko.ChannelException:
+            if expired():
+                raise
+            time.sleep(0.02)
+
+
 def _execute(connection: connect.Connection, command: str) -> paramiko.Channel:
     """Open a channel and ask for the command without waiting for the answer: a refusal closes the channel, and a round trip is saved."""
     import paramiko
 
-    channel = connection.transport.open_session(timeout=watchdog.SILENCE)
+    channel = _session(connection)
     channel.settimeout(watchdog.SILENCE)
     request = paramiko.Message()
     request.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)

@@ -73,7 +73,7 @@ def _read(path: str) -> str:
 
 def keygen(path: Path, kind: str = "ed25519", passphrase: str = "") -> str:
     """A new key pair; returns the public key's line."""
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", str(path)], check=True)
+    subprocess.run(["/usr/bin/ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-f", str(path)], check=True)
     return path.with_name(path.name + ".pub").read_text()
 
 
@@ -95,6 +95,7 @@ def sshd(folder: Path, lines: tuple[str, ...] = (), address: str = "127.0.0.1", 
         *(f"HostKey {folder}/host_{kind}" for kind in ("ed25519", "rsa", "ecdsa")),
         f"AuthorizedKeysFile {folder}/authorized_keys",
         "StrictModes no",
+        "SetEnv SHLVL=3",  # bash then reads no rc file of this machine's root
         "UsePAM no",
         "PasswordAuthentication no",
         "PermitRootLogin yes",

@@ -15,7 +15,6 @@ from orchestrator.connections import local, ssh
 from orchestrator.model import errors
 from orchestrator.model.host import Host
 from orchestrator.ports.transport import Transport
-from tests.contracts import sshd
 from tests.fakes import host as fake
 
 EVERY = bytes(range(256))
@@ -44,12 +43,6 @@ class Wire:
 
     def read(self, *argv: str, stdin: str = "") -> Record:
         return self.run(Batch("reading", 0, reads=(Command(argv, stdin),)))[0]
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd.Sshd]:
-    with sshd.sshd(tmp_path_factory.mktemp("sshd")) as running:
-        yield running
 
 
 @pytest.fixture(params=["ssh", "local", "fake"])

@@ -1,0 +1,113 @@
+"""Connections, as only a real sshd shows them: limits, losses, silence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from orchestrator.commands.command import Batch, Command, Lane
+from orchestrator.connections import connect, ssh
+from orchestrator.model import errors
+from orchestrator.model.host import Host
+from tests.contracts import sshd, wires
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="jobs change hosts as root")
+
+
+def test_more_threads_than_sessions(server: sshd.Sshd) -> None:
+    transport = ssh.SshTransport()
+    try:
+        with ThreadPoolExecutor(30) as pool:
+            batches = [Batch(f"b{number}", 0, reads=(Command(("printf", "%s", str(number))),)) for number in range(300)]
+            outputs = [reads[0].output for reads in pool.map(lambda batch: transport.run(server.host(), batch, wires.ignore), batches)]
+    finally:
+        transport.close()
+    assert outputs == [str(number).encode() for number in range(300)]
+    assert transport.trips("h1") == 300
+
+
+def test_connects_stay_below_the_servers_limit(tmp_path: Path) -> None:
+    with sshd.sshd(tmp_path / "sshd", ("MaxStartups 10:100:10",)) as server, ThreadPoolExecutor(30) as pool:
+        transport = ssh.SshTransport()
+        hosts = [server.host(f"h{number}", {"IdentityFile": f"/nowhere/{number}"}) for number in range(30)]
+        list(pool.map(lambda host: transport.run(host, Batch("b", 0), wires.ignore), hosts))
+        transport.close()
+        assert "drop connection" not in server.log
+
+
+def test_threads_and_sockets_are_gone_after_close(server: sshd.Sshd) -> None:
+    before = set(threading.enumerate())
+    transport = ssh.SshTransport()
+    transport.run(server.host(), Batch("b", 0, reads=(Command(("true",)),)), wires.ignore)
+    transport.close()
+    wires.until(lambda: set(threading.enumerate()) <= before, 3)
+
+
+def test_reconnects_after_a_loss(tmp_path: Path) -> None:
+    with sshd.sshd(tmp_path / "sshd") as server:
+        transport = ssh.SshTransport()
+        batch = Batch("b", 0, reads=(Command(("true",)),))
+        transport.run(server.host(), batch, wires.ignore)
+        for pid in server.children():
+            os.kill(pid, signal.SIGKILL)
+        wires.until(lambda: not next(iter(transport._connections.values())).alive)
+        assert transport.run(server.host(), batch, wires.ignore)[0].code == 0
+        transport.close()
+
+
+def test_killed_session_is_unknown_with_lanes_and_unreachable_without(tmp_path: Path) -> None:
+    with sshd.sshd(tmp_path / "sshd") as server, ThreadPoolExecutor(1) as pool:
+        for lanes, reads, expected in (
+            ((), (Command(("sleep", "20")),), errors.Unreachable),
+            ((Lane(wires.unique(), (Command(("sleep", "3")),)),), (), errors.OutcomeUnknown),
+        ):
+            transport = ssh.SshTransport()
+            running = pool.submit(transport.run, server.host(), Batch(str(uuid.uuid4()), 1, lanes, reads), wires.ignore)
+            wires.until(lambda: any("sleep" in wires.text_of(Path(f"/proc/{pid}/cmdline")) for pid in server.children()))
+            for pid in server.children():
+                os.kill(pid, signal.SIGKILL)
+            with pytest.raises(expected):
+                running.result(timeout=15)
+            transport.close()
+
+
+@pytest.mark.parametrize("lanes", [(), (Lane("instance/stopped", (Command(("sleep", "30")),)),)])
+def test_stopped_server_is_noticed(tmp_path: Path, lanes: tuple[Lane, ...]) -> None:
+    with sshd.sshd(tmp_path / "sshd") as server, ThreadPoolExecutor(1) as pool:
+        transport = ssh.SshTransport()
+        transport.run(server.host(), Batch("b", 0), wires.ignore)
+        reads = () if lanes else (Command(("sleep", "30")),)
+        running = pool.submit(transport.run, server.host(), Batch(str(uuid.uuid4()), 1, lanes, reads), wires.ignore)
+        wires.until(lambda: any("sleep\x0030" in wires.text_of(Path(f"/proc/{pid}/cmdline")) for pid in server.children()) or lanes)
+        time.sleep(0.5)
+        server.signal(signal.SIGSTOP)
+        with pytest.raises(errors.OutcomeUnknown if lanes else errors.Unreachable, match="no sign of life for 12 s"):
+            running.result(timeout=15)
+        with pytest.raises(errors.Unreachable, match="no sign of life for 12 s"):
+            pool.submit(transport.run, server.host(), Batch("b", 0), wires.ignore).result(timeout=15)
+        transport.close()
+
+
+def test_nobody_listens() -> None:
+    with pytest.raises(errors.Unreachable, match=r"h9 \(127.0.0.1:19\): cannot connect: Connection refused; try: ssh -p 19 root@127.0.0.1"):
+        ssh.SshTransport().run(Host("h9", "127.0.0.1", 19, "root"), Batch("b", 0), wires.ignore)
+    with pytest.raises(errors.Unreachable, match="cannot connect: Name or service not known"):
+        ssh.SshTransport().run(Host("h9", "no-such-host.invalid"), Batch("b", 0), wires.ignore)
+
+
+def test_paramiko_is_not_loaded_before_a_connection_opens() -> None:
+    look = "import sys, orchestrator.connections.choose as choose; choose.ChosenTransport(); sys.exit('paramiko' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0
+
+
+def test_sessions_stay_below_the_servers_limit() -> None:
+    assert connect.SESSIONS < 10, "sshd's stock MaxSessions"
