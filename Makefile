@@ -35,8 +35,9 @@ demo: packages install ## practice hosts, a guest image, three real VMs ACTIVE
 	$(SUDO) $(DEMO_ENV) $(ORC) lab image
 	$(SUDO) $(DEMO_ENV) $(ORC) apply -i "$(DEMO_INVENTORY)" -e image=$(DEMO)/lab/guest.qcow2 -v playbooks/quickstart.yaml
 	$(SUDO) $(DEMO_ENV) $(ORC) get instances
-	@for name in $$($(SUDO) $(DEMO_ENV) $(ORC) get instances -o name); do \
-	  $(SUDO) $(DEMO_ENV) tests/wait_for_guest "$(ORC)" "$(DEMO_INVENTORY)" "$$name"; done
+	@for name in $$($(SUDO) $(DEMO_ENV) $(ORC) get instances -o name); do for second in $$(seq 90); do \
+	  line=$$($(SUDO) $(DEMO_ENV) $(ORC) logs -i "$(DEMO_INVENTORY)" "$$name" | grep -a -m 1 'GUEST UP') && break; sleep 1; done; \
+	  echo "$$name: $${line:?no kernel booted within 90 s}"; done
 
 .PHONY: demo-down
 demo-down: ## remove every trace of the demo (packages and .venv stay)
