@@ -89,7 +89,11 @@ def own_files(folder: Path) -> dict[Path, float]:
 
 def traces(name: str, folder: Path) -> list[str]:
     """All that a lab could leave behind on this machine."""
-    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line or f"/run/netns/orchestrator-{name}-" in line]
+    mounts = [
+        line
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        if str(folder) in line or f"/run/netns/orchestrator-{name}-" in line
+    ]
     links, spaces = here("ip", "-o", "link").splitlines(), here("ip", "netns").splitlines()
     processes = [path.read_bytes().replace(b"\0", b" ").decode(errors="replace") for path in processes_now()]
     found = [line for line in (*links, *spaces) if re.search(rf"\b{name}-(\d+|switch)\b", line)]
@@ -144,7 +148,9 @@ def test_status_is_json_on_stdout_alone(labs: practice.PracticeHosts, lab: LabSt
 
 
 def test_ssh_runs_the_command_and_exits_as_it_does(labs: practice.PracticeHosts, lab: LabStatus, capfd: pytest.CaptureFixture[str]) -> None:
-    result = click.testing.CliRunner().invoke(door.lab, ["ssh", "--name", NAME, "tlab2", "hostname", "--short;", "exit", "7"], obj=SimpleNamespace(lab=labs))
+    result = click.testing.CliRunner().invoke(
+        door.lab, ["ssh", "--name", NAME, "tlab2", "hostname", "--short;", "exit", "7"], obj=SimpleNamespace(lab=labs)
+    )
     assert (result.exit_code, capfd.readouterr().out) == (7, "tlab2\n")
     result = click.testing.CliRunner().invoke(door.lab, ["ssh", "--name", NAME, "tlab2", "--", "hostname"], obj=SimpleNamespace(lab=labs))
     assert (result.exit_code, capfd.readouterr().out) == (0, "tlab2\n")
