@@ -1,0 +1,142 @@
+"""Instances as libvirt XML and as config drives. The XML is valid by libvirt's own schema; nothing hostile gets out of its place."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.facts import domain as facts
+from orchestrator.model import desired
+from orchestrator.model.instance import Instance
+from orchestrator.rendering import config_drive, domain
+from tests.samples import instances
+
+FULL = instances.new(
+    7,
+    instances.port(1),
+    instances.port(2, "dmz", "br-dmz"),
+    ephemeral=1,
+    swap=256,
+    config_drive=True,
+    user_data="#cloud-config\npackages: [nginx]\n",
+    public_key="ssh-ed25519 AAAA ops@example",
+    keypair="ops",
+    metadata={"role": "web", "quote": "\"'<&>"},
+    networks={
+        "private": instances.NETWORK,
+        "dmz": desired.Network(
+            "dmz",
+            "phys1",
+            subnets=(desired.Subnet("10.20.0.0/24"), desired.Subnet("2001:db8::/64", "2001:db8::1", ("2001:db8::53",))),
+        ),
+    },
+)
+DUAL = replace(FULL, ports=(FULL.ports[0], replace(FULL.ports[1], fixed_ips=("10.20.0.11", "2001:db8::b"))))
+CASES = {
+    "plain": instances.new(1, instances.port(1)),
+    "no_ports": instances.new(1),
+    "kvm": instances.new(1, instances.port(1), virt_type="kvm"),
+    "q35": instances.new(1, instances.port(1), image=instances.image(hw_machine_type="q35"), config_drive=True),
+    "drive_on_pc": instances.new(1, config_drive=True),
+    "full": FULL,
+    "large": instances.new(0xFFFFFFFF, flavor=desired.Flavor("m1.huge", 64, 1 << 20, 1)),
+}
+HOSTILE = ("</name><os>", "a\"b'c<d>&e", "]]><!--", "&lt;&#10;&evil;", "{{ 7 * 7 }}{% raw %}", "lineage='0' digest=\"0\" />", "\t\n", "ü€𝄞‮")
+PLACES: dict[str, Callable[[str], Instance]] = {
+    "name": lambda text: replace(FULL, name=text),
+    "domain": lambda text: replace(FULL, domain=text),
+    "uuid": lambda text: replace(FULL, uuid=text),
+    "directory": lambda text: replace(FULL, directory=text),
+    "virt_type": lambda text: replace(FULL, virt_type=text),
+    "lineage": lambda text: replace(FULL, lineage=text),
+    "flavor": lambda text: replace(FULL, flavor=replace(FULL.flavor, name=text)),
+    "image": lambda text: replace(FULL, image=replace(FULL.image, name=text)),
+    "machine": lambda text: replace(FULL, image=replace(FULL.image, properties={"hw_machine_type": text})),
+    "disk": lambda text: replace(FULL, disks=(replace(FULL.disks[0], path=text, device=text),)),
+    "port": lambda text: replace(FULL, ports=(replace(FULL.ports[0], mac=text, tap=text, bridge=text),)),
+}
+
+
+def parsed(instance: Instance) -> ET.Element:
+    return ET.fromstring(domain.xml(instance))  # noqa: S314  # ours
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_libvirt_xml(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"xml/{name}.xml", domain.xml(CASES[name]))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_libvirts_schema_agrees(name: str, tmp_path: Path) -> None:
+    """virt-xml-validate, of libvirt-clients; it needs xmllint."""
+    validate = shutil.which("virt-xml-validate")
+    if not (validate and shutil.which("xmllint")):
+        pytest.skip("needs libvirt-clients and libxml2-utils")
+    file = tmp_path / "libvirt.xml"
+    file.write_text(domain.xml(CASES[name]))
+    done = subprocess.run([validate, str(file), "domain"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_mark_is_read_back(name: str) -> None:
+    found = facts.MARK.search(domain.xml(CASES[name]))
+    assert found
+    assert found.groups() == (CASES[name].lineage, domain.digest(CASES[name]))
+
+
+def test_the_digest_tells_every_rendering_apart() -> None:
+    assert len({domain.digest(instance) for instance in CASES.values()}) == len(CASES)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_hostile_value_stays_a_value(place: str, text: str) -> None:
+    """The same elements and attributes as with a harmless one, and the text itself in them."""
+    calm, found = parsed(PLACES[place]("harmless")), parsed(PLACES[place](text))
+    assert [(each.tag, sorted(each.attrib)) for each in found.iter()] == [(each.tag, sorted(each.attrib)) for each in calm.iter()]
+    values = [value for each in found.iter() for value in (each.text or "", *each.attrib.values())]
+    blank = str.maketrans("\t\n", "  ")  # what an XML attribute makes of them
+    assert any(text in value or text.translate(blank) in value for value in values)
+
+
+@pytest.mark.parametrize("instance", [FULL, DUAL], ids=["full", "two_addresses"])
+def test_config_drive(instance: Instance, golden: Callable[[str, str], None], request: pytest.FixtureRequest) -> None:
+    shown = ""
+    for name, content in config_drive.files(instance).items():
+        text = json.dumps(json.loads(content), indent=1, sort_keys=True) if name.endswith(".json") else content.decode()
+        shown += f"== {name}\n{text.rstrip()}\n"
+    golden(f"config_drive/{request.node.callspec.id}.txt", shown)
+
+
+def test_the_iso_holds_the_files_under_each_of_its_names() -> None:
+    import pycdlib
+
+    disc = pycdlib.PyCdlib()
+    disc.open_fp(io.BytesIO(config_drive.iso(FULL)))
+    for name, content in config_drive.files(FULL).items():
+        for kind in ("joliet_path", "rr_path"):
+            out = io.BytesIO()
+            disc.get_file_from_iso_fp(out, **{kind: f"/openstack/latest/{name}"})
+            assert out.getvalue() == content
+    assert disc.pvd.volume_identifier.strip() == b"config-2"
+    disc.close()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns"])
+def test_the_iso_is_the_same_everywhere(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = config_drive.iso(FULL)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    assert config_drive.iso(FULL) == here
+    monkeypatch.undo()
+    time.tzset()
