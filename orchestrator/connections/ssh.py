@@ -98,15 +98,15 @@ def _converse(connection: connect.Connection, command: str, talk: exchange.Excha
 
 
 def _session(connection: connect.Connection) -> paramiko.Channel:
-    """A new channel. The server may still count sessions that were closed here, and refuse: it does so less and less."""
+    """A new channel. The server may still count sessions that were closed here, and refuse; paramiko tells one of several refused at once why."""
     import paramiko
 
     expired = watchdog.after(watchdog.SILENCE)
     while True:
         try:
             return connection.transport.open_session(timeout=watchdog.SILENCE)
-        except paramiko.ChannelException:
-            if expired():
+        except paramiko.SSHException:
+            if expired() or not connection.alive:
                 raise
             time.sleep(0.02)
 
