@@ -115,6 +115,9 @@ def form(pattern: str, *args: object, **kwargs: object) -> str:
 
 def numbers(*args: int) -> list[int]:
     """`range`, as a list of at most MAX_ITEMS numbers."""
+    for number in args:
+        if isinstance(number, Undefined):
+            str(number)  # raises, and names what is undefined
     found = range(*args)
     if len(found) > MAX_ITEMS:
         raise ValueError(f"the range is too large (more than {MAX_ITEMS} numbers)")

@@ -28,7 +28,7 @@ WRONG: dict[str, tuple[tuple[str, str], str]] = {
     "wrong unit": (("ram: 64", "ram: 512MB"), "512"),
     "negative": (("vcpus: 1", "vcpus: -1"), "vcpus"),
     "undefined variable": (("range(1, 1 + 1)", "range(1, cuont)"), "cuont"),
-    "control character": (("image: guest", 'image: "gu\\x07est"'), "image"),
+    "control character": (("image: guest", 'image: "gu\\x07est"'), "control character U+0007"),
     "option as name": (('name: "vm-{{ item }}"', 'name: "--help"'), "--help"),
     "command as name": (('name: "vm-{{ item }}"', 'name: "$(id)"'), "$(id)"),
     "space in name": (('name: "vm-{{ item }}"', 'name: "a b"'), "a b"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from orchestrator.files.playbook import catalog, entries, findings, plays
 from orchestrator.model import mark
@@ -55,6 +56,9 @@ def _unusable(address: Address, network: Network) -> str:
     return ""
 
 
+Key = TypeVar("Key", str, tuple[str, str])
+
+
 @dataclass(slots=True)
 class _Taken:
     """Who has which address: (network, fixed IP), and MAC."""
@@ -97,14 +101,14 @@ def _check_port(
     owner = f"of instance '{declared.name}'"
     if request.fixed_ip:
         place = declared.place("networks", number, "fixed_ip")
-        first = taken.addresses.setdefault((request.network, request.fixed_ip), place)
-        _again(f"fixed_ip {request.fixed_ip} {owner}", place, first, found)
+        _once(taken.addresses, (request.network, request.fixed_ip), f"fixed_ip {request.fixed_ip} {owner}", place, found)
     if request.mac:
         place = declared.place("networks", number, "mac")
-        _again(f"mac {request.mac} {owner}", place, taken.macs.setdefault(request.mac, place), found)
+        _once(taken.macs, request.mac, f"mac {request.mac} {owner}", place, found)
 
 
-def _again(what: str, place: mark.Mark, first: mark.Mark, found: findings.Findings) -> None:
-    if first is not place:
-        why = "its loop gives it to every item" if first == place else f"given before at {first}"
+def _once(taken: dict[Key, mark.Mark], key: Key, what: str, place: mark.Mark, found: findings.Findings) -> None:
+    if key in taken:
+        why = "its loop gives it to every item" if taken[key] == place else f"given before at {taken[key]}"
         found.add(place, what, why, "give each its own")
+    taken.setdefault(key, place)
