@@ -14,6 +14,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
+from orchestrator.cli import secrecy
+
 GRACE = 10.0
 """Seconds that batches under way get to end."""
 
@@ -59,25 +61,21 @@ class Interruption:
 
 
 def again(arguments: Sequence[str]) -> str:
-    """The command line to type once more. Values of variables are left out: they may be secret, and logs keep what is printed."""
-    return shlex.join(["orchestrator", *_masked(arguments)])
+    """The command line to type once more, without secrets: logs keep what is printed."""
+    return shlex.join(["orchestrator", *_shown(arguments)])
 
 
-def _masked(arguments: Sequence[str]) -> Iterator[str]:
+def _shown(arguments: Sequence[str]) -> Iterator[str]:
     last = ""
     for word in arguments:
         joined = VARIABLE.fullmatch(word)
         if last in ("-e", "--var"):
-            yield _name(word)
+            yield secrecy.assignment(word)
         elif joined:
-            yield joined[1] + _name(joined[2])
+            yield joined[1] + secrecy.assignment(joined[2])
         else:
             yield word
         last = word
-
-
-def _name(given: str) -> str:
-    return given if given.startswith("@") else re.sub(r"=.*|^[{\[].*", "=...", given, flags=re.DOTALL)
 
 
 def _tell(text: str) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from orchestrator.cli import options, yaml_text
+from orchestrator.cli import options, secrecy, yaml_text
 from orchestrator.commands import quoting
 from orchestrator.model import host as hosts
 from orchestrator.model import pattern as patterns
@@ -19,8 +18,6 @@ from orchestrator.ports.transport import Transport
 if TYPE_CHECKING:
     from orchestrator.services.ping import Pong
 
-SECRET = re.compile(r".*(pass|passwd|password|passphrase|secret|token|api_?key)", re.IGNORECASE)
-MASK = "********"
 COLUMNS = ("NAME", "ADDRESS", "PORT", "USER", "CONNECTION", "ZONE", "GROUPS")
 
 
@@ -126,15 +123,8 @@ def document(found: hosts.Inventory) -> dict[str, object]:
         body = {"hosts": own, "children": list(found.children.get(name, ()))}
         if any(body.values()):
             groups[name] = {key: value for key, value in body.items() if value}
-    variables = {name: masked(host.variables) for name, host in found.hosts.items() if host.variables}
+    variables = {name: secrecy.masked(host.variables) for name, host in found.hosts.items() if host.variables}
     return {"schema_version": 1, **groups, "_meta": {"hostvars": variables}}
-
-
-def masked(value: object) -> object:
-    """The value without secrets: what stands under a name like `..._password`."""
-    if isinstance(value, Mapping):
-        return {key: MASK if SECRET.fullmatch(str(key)) else masked(item) for key, item in value.items()}
-    return [masked(item) for item in value] if isinstance(value, list) else value
 
 
 def tree(found: hosts.Inventory, group: str, depth: int = 0) -> Iterator[str]:

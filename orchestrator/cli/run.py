@@ -43,8 +43,8 @@ def _ended(arguments: Sequence[str], wiring: Wiring) -> tuple[str, int]:
         return "", USAGE
     except click.ClickException as error:
         return _usage(error), USAGE
-    except click.Abort:
-        return "nothing was changed", 1
+    except click.Abort:  # what click makes of Ctrl-C, and of a question that was not answered with yes
+        return "", 1
     except errors.OrchestratorError as error:
         return str(error), error.exit_code
     except KeyboardInterrupt:
