@@ -12,9 +12,12 @@ encode() { base64 | tr -d '\n'; }
 """
 
 JOURNAL = r"""
-journal() { # step command; `date` only when a second has passed
+clock() { # `date` only when a second has passed
   read -r up rest </proc/uptime
   [ "${up%.*}" = "$second" ] || { second=${up%.*}; utc=$(date -u +%Y-%m-%dT%H:%M:%SZ); }
+}
+journal() { # step command
+  clock
   printf '%s\n' "$utc epoch=$epoch job=$job lane=$key step=$1 $2" >>/var/log/orchestrator/journal.log
 }
 """
@@ -66,8 +69,12 @@ lane() { # number key lock parents...
   case $key in shared/*) ;; *) fence "$lock" || return ;; esac
   "lane_$n" && true >"$d/$n.ok"
 }
-mkfifo "$d/slots"; exec 7<>"$d/slots"
+"""
+"""Keys under shared/ are nobody's, so any epoch may hold them."""
+
+SLOTS = r"""
+clock; mkfifo "$d/slots"; exec 7<>"$d/slots"
 slot=$(nproc || echo 2); while [ "$slot" -gt 0 ]; do echo >&7; slot=$((slot - 1)); done
 start() { read -r slot <&7; ( trap 'echo >&7' EXIT; lane "$@" ) & }
 """
-"""At most one lane a processor: each takes a slot from the fifo and gives it back. Keys under shared/ are nobody's, so any epoch may hold them."""
+"""At most one lane a processor: each takes a slot from the fifo and gives it back."""

@@ -96,20 +96,22 @@ def _job(batch: Batch, marker: str, nonce: str) -> str:
         job_text.JOURNAL,
         job_text.ACTIONS,
         job_text.LANES,
+        *((job_text.SLOTS,) if len(batch.lanes) > 1 else ()),
     ]
+    begin = "start" if len(batch.lanes) > 1 else "lane"
     for number, lane in enumerate(batch.lanes):
         parts += [f"lane_{number}() {{ :", *(_action(i, action, nonce) for i, action in enumerate(lane.actions)), "}"]
     for rank in (False, True):
-        parts += [_start(numbers, lane) for lane in batch.lanes if bool(lane.after) is rank]
+        parts += [f"{begin} {_lane(numbers, lane)}" for lane in batch.lanes if bool(lane.after) is rank]
         parts.append("wait")
     parts.append('true >"$d/done"')
     return _joined(parts)
 
 
-def _start(numbers: dict[str, int], lane: Lane) -> str:
+def _lane(numbers: dict[str, int], lane: Lane) -> str:
     parents = " ".join(str(numbers[key]) for key in lane.after)
     key = quoting.word(quoting.line(lane.key))
-    return f"start {numbers[lane.key]} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
+    return f"{numbers[lane.key]} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
 
 
 def _action(index: int, action: Action, nonce: str) -> str:

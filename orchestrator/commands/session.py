@@ -32,8 +32,9 @@ get() { # index timeout argv...; stdout passes as it is, stderr follows it
 """
 
 CLAIM = r"""
-jobs=/run/orchestrator/jobs
-e=$(mkdir -p "$jobs" /run/orchestrator/locks /run/orchestrator/epochs /var/log/orchestrator 2>&1) || refuse prepare "$e"
+run=/run/orchestrator jobs=/run/orchestrator/jobs log=/var/log/orchestrator
+[ -d "$jobs" ] && [ -d "$run/locks" ] && [ -d "$run/epochs" ] && [ -d "$log" ] ||
+  e=$(mkdir -p "$jobs" "$run/locks" "$run/epochs" "$log" 2>&1) || refuse prepare "$e"
 claim() { # a job's lock, held as long as anything of the job runs
   true >>"$jobs/$1.lock" || refuse prepare "cannot write $jobs/$1.lock"
   exec 8>>"$jobs/$1.lock"; flock -n 8 || timeout 3600 flock 8 || refuse busy "$1"

@@ -8,7 +8,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from orchestrator.commands.command import Batch, Record
 from orchestrator.connections import connect, exchange, route, watchdog
@@ -83,7 +83,9 @@ def _converse(connection: connect.Connection, command: str, talk: exchange.Excha
 
     channel: paramiko.Channel | None = None
     try:
-        channel = _execute(connection, command)
+        channel = _session(connection)
+        channel.settimeout(watchdog.SILENCE)
+        channel.exec_command(command)  # waits without a deadline of its own; so does much below: hence the watchdog
         if not _send(connection, channel, talk):
             _receive(connection, channel, talk)
         return talk.results()
@@ -109,22 +111,6 @@ def _session(connection: connect.Connection) -> paramiko.Channel:
             if expired() or not connection.alive:
                 raise
             time.sleep(0.02)
-
-
-def _execute(connection: connect.Connection, command: str) -> paramiko.Channel:
-    """Open a channel and ask for the command without waiting for the answer: a refusal closes the channel, and a round trip is saved."""
-    import paramiko
-
-    channel = _session(connection)
-    channel.settimeout(watchdog.SILENCE)
-    request = paramiko.Message()
-    request.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
-    request.add_int(channel.remote_chanid)
-    request.add_string("exec")
-    request.add_boolean(False)
-    request.add_string(command)
-    cast(Any, connection.transport)._send_user_message(request)
-    return channel
 
 
 def _send(connection: connect.Connection, channel: paramiko.Channel, talk: exchange.Exchange) -> bool:
