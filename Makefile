@@ -57,4 +57,4 @@ test: packages install ## every test, end to end on practice hosts included (roo
 
 .PHONY: bench
 bench: packages install ## benchmarks, as ratios to a baseline run side by side
-	$(SUDO) $(VENV)/bin/pytest -q -s tests/bench --benchmarks
+	$(SUDO) $(VENV)/bin/python -m tests.bench

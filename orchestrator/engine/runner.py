@@ -41,7 +41,7 @@ def execute(context: Context, host: Host, courses: Sequence[Course], job: str) -
     _check_fence(going)
     arrived = [tracker for tracker in going if not tracker.fault]
     writes = [write for tracker in arrived for write in _arrive(tracker, facts)]
-    context.store.commit(context.run, [*buffer, *writes, Settle(job, "done")])
+    context.store.commit(context.run, [*buffer, *writes, Settle(job, "done" if arrived else "failed")])
     done = tuple(_outcome(context, tracker, "changed") for tracker in arrived)
     return done + _fail(context, host, [*blocked, *(tracker for tracker in going if tracker.fault)], f"{job}-undo")
 
@@ -76,7 +76,14 @@ def _send(context: Context, host: Host, trackers: Sequence[Tracker], batch: Batc
     if context.stopping.is_set():
         raise errors.Unreachable("not sent", host.name, "the run was interrupted")
     batch = dataclasses.replace(batch, reads=gather.commands(keys))
-    reads = context.transport.run(host, batch, _follower(context, trackers, buffer))
+    try:
+        reads = context.transport.run(host, batch, _follower(context, trackers, buffer))
+    except (errors.Unreachable, errors.OutcomeUnknown):
+        raise
+    except errors.HostError as refusal:  # the host would not begin: nothing was changed
+        for tracker in trackers:
+            tracker.fault = refusal
+        return {}
     return gather.parse(keys, reads)
 
 

@@ -14,7 +14,7 @@ from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Record
 from orchestrator.planning import course
 from orchestrator.ports.store import Run
-from orchestrator.ports.writes import Seen
+from orchestrator.ports.writes import Seen, Settle
 from orchestrator.services.app import App
 
 
@@ -32,7 +32,7 @@ def observe(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run
     """Observations by host name: the host itself, and everything that the records of instances there rest on.
 
     With a `run` that owns the records, batches of theirs that may still be under way are waited for first, so that what is seen is not about to
-    change, and the hosts are recorded as seen.
+    change; then they count as over, and the hosts as seen.
     """
     if not hosts:
         return {}
@@ -53,8 +53,9 @@ def observe(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run
     with futures.ThreadPoolExecutor(min(app.forks, len(hosts))) as pool:
         seen = {each.host.name: each for each in pool.map(look, hosts)}
     fresh = [Seen(name, each.capacity) for name, each in seen.items() if each.capacity and each.capacity != known.get(name)]
-    if run and fresh:
-        app.store.commit(run, fresh)
+    over = [Settle(job.job, "observed") for job in left if job.host in seen and not seen[job.host].error]
+    if run and (fresh or over):
+        app.store.commit(run, [*fresh, *over])
     return seen
 
 

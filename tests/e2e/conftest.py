@@ -16,12 +16,14 @@ import pytest
 
 NAME = "e2e"
 HOSTS = 4
+ROOT = Path("/var/tmp/orchestrator-tests/lab")
 
 
 @dataclasses.dataclass(frozen=True)
 class Lab:
     """Practice hosts that are up, the inventory that names them, and a bootable guest."""
 
+    name: str
     root: Path
     inventory: Path
     hosts: Mapping[str, Mapping[str, object]]
@@ -29,7 +31,7 @@ class Lab:
 
     def on(self, host: str, *argv: str, check: bool = True) -> str:
         """What a command prints on a host."""
-        done = run(["orchestrator", "lab", "ssh", "--name", NAME, host, "--", *argv], environment(self.root))
+        done = run(["orchestrator", "lab", "ssh", "--name", self.name, host, "--", *argv], environment(self.root))
         assert not check or done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -118,17 +120,39 @@ def environment(root: Path) -> dict[str, str]:
     return {**os.environ, "ORCHESTRATOR_LAB_DIR": str(root), "NO_COLOR": "1"}
 
 
+def lab_up(name: str, hosts: int) -> Lab:
+    """A lab that is up. The guest image outlives it, beside it."""
+    ROOT.mkdir(parents=True, exist_ok=True)
+    for argv in (["lab", "up", "--name", name, "--hosts", str(hosts)], ["lab", "image"]):
+        done = run(["orchestrator", *argv], environment(ROOT))
+        assert done.returncode == 0, done.stdout + done.stderr
+    status = json.loads(run(["orchestrator", "lab", "status", "--name", name, "-o", "json"], environment(ROOT)).stdout)
+    return Lab(name, ROOT, Path(status["inventory"]), {each["name"]: each for each in status["hosts"]}, ROOT / "guest.qcow2")
+
+
+def lab_down(name: str) -> None:
+    """Nothing of the lab left."""
+    done = run(["orchestrator", "lab", "down", "--name", name], environment(ROOT))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def halting_disk(folder: Path) -> Path:
+    """A disk of 1 MiB whose boot sector halts: a guest that costs no CPU."""
+    sector = bytearray(512)
+    sector[:4] = b"\xfa\xf4\xeb\xfd"  # cli; hlt; jmp
+    sector[446:462] = b"\x80\x00\x02\x00\x83\x00\x10\x00\x01\x00\x00\x00\xff\x07\x00\x00"
+    sector[510:] = b"\x55\xaa"
+    (folder / "halt.raw").write_bytes(bytes(sector) + bytes((1 << 20) - 512))
+    convert = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(folder / "halt.raw"), str(folder / "halt.qcow2")]
+    subprocess.run(convert, check=True)
+    return folder / "halt.qcow2"
+
+
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    root = Path("/var/tmp/orchestrator-tests/lab")  # beside the packages' cache: the guest image outlives the session
-    root.mkdir(parents=True, exist_ok=True)
-    for argv in (["lab", "up", "--name", NAME, "--hosts", str(HOSTS)], ["lab", "image"]):
-        done = run(["orchestrator", *argv], environment(root))
-        assert done.returncode == 0, done.stdout + done.stderr
-    status = json.loads(run(["orchestrator", "lab", "status", "--name", NAME, "-o", "json"], environment(root)).stdout)
-    yield Lab(root, Path(status["inventory"]), {each["name"]: each for each in status["hosts"]}, root / "guest.qcow2")
-    done = run(["orchestrator", "lab", "down", "--name", NAME], environment(root))
-    assert done.returncode == 0, done.stdout + done.stderr
+    made = lab_up(NAME, HOSTS)
+    yield made
+    lab_down(NAME)
 
 
 @pytest.fixture
@@ -143,13 +167,4 @@ def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
 
 @pytest.fixture(scope="session")
 def halting_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A disk of 1 MiB whose boot sector halts: a guest that costs no CPU."""
-    folder = tmp_path_factory.mktemp("image")
-    sector = bytearray(512)
-    sector[:4] = b"\xfa\xf4\xeb\xfd"  # cli; hlt; jmp
-    sector[446:462] = b"\x80\x00\x02\x00\x83\x00\x10\x00\x01\x00\x00\x00\xff\x07\x00\x00"
-    sector[510:] = b"\x55\xaa"
-    (folder / "halt.raw").write_bytes(bytes(sector) + bytes((1 << 20) - 512))
-    convert = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(folder / "halt.raw"), str(folder / "halt.qcow2")]
-    subprocess.run(convert, check=True)
-    return folder / "halt.qcow2"
+    return halting_disk(tmp_path_factory.mktemp("image"))

@@ -1,0 +1,201 @@
+"""From whatever is there to what is wanted, and what is said when that cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.engine.context import Progress
+from orchestrator.model import errors
+from orchestrator.ports.writes import Remove
+from orchestrator.services import apply, lifecycle, plan
+from tests.scenarios.conftest import Site
+
+
+def test_instances_spread_and_a_second_apply_asks_once_and_changes_nothing(site: Site) -> None:
+    report = site.apply("a", "b", "c", "d")
+    assert report.recap == "4 changed, 0 unchanged, 0 failed"
+    assert report.trips == {"n1": 3, "n2": 3}
+    assert sorted(site.record(name).instance.host for name in "abcd") == ["n1", "n1", "n2", "n2"]
+    journal = {name: len(host.journal) for name, host in site.fleet.hosts.items()}
+    assert site.apply("a", "b", "c", "d").recap == "0 changed, 4 unchanged, 0 failed"
+    assert {name: len(host.journal) for name, host in site.fleet.hosts.items()} == journal
+    assert {name: host.trips for name, host in site.fleet.hosts.items()} == {"n1": 4, "n2": 4}
+
+
+def test_what_instances_share_is_made_once_a_host(site: Site) -> None:
+    site.apply("a", "b", "c", "d")
+    for host in site.fleet.hosts.values():
+        assert sum("convert" in entry.argv for entry in host.journal) == 1
+        assert sum("make-bridge" in entry.argv for entry in host.journal) == 1
+
+
+def test_a_plan_is_what_apply_runs_and_runs_nothing(site: Site) -> None:
+    found, _ = plan.plan(site.app, site.desired("a", "b"))
+    assert all(not host.journal for host in site.fleet.hosts.values())
+    assert site.store.records() == ()
+    shown = {action.shown() for change in found.changes if change.course for action in change.course.actions}
+    site.apply("a", "b")
+    ran = {entry.argv for host in site.fleet.hosts.values() for entry in host.journal}
+    planned = {action.argv for change in found.changes if change.course for action in change.course.actions if hasattr(action, "argv")}
+    assert {argv for argv in ran if argv in planned} == planned
+    assert len(shown) == len(ran)
+
+
+def test_an_instance_wanted_stopped_is_built_and_stopped_and_stays(site: Site) -> None:
+    assert site.apply("a", state="stopped").recap == "1 changed, 0 unchanged, 0 failed"
+    assert site.record("a").state == "STOPPED"
+    assert site.apply("a", state="stopped").recap == "0 changed, 1 unchanged, 0 failed"
+    assert site.apply("a").count("changed") == 1
+    assert site.record("a").state == "ACTIVE"
+
+
+def test_a_guest_that_went_off_by_itself_is_started_again(site: Site) -> None:
+    site.apply("a")
+    record = site.record("a")
+    site.fleet.kill_qemu(record.instance.host, record.instance.domain)
+    assert site.apply("a").count("changed") == 1
+    assert site.starts() == 2
+
+
+def test_a_failed_step_is_undone_and_told_and_the_other_instances_go_on(site: Site) -> None:
+    host = site.fleet.hosts["n1"]
+    before = set(host.files), set(host.domains)
+    site.fleet.fail("n1", "virsh -q -c qemu:///system start", stderr="error: no memory")
+    report = site.apply("a", "b")
+    assert (report.exit_code, report.recap) == (3, "1 changed, 0 unchanged, 1 failed")
+    failed = next(record for record in site.store.records() if record.state == "ERROR")
+    assert failed.instance.host == "n1"
+    assert "spawning.start_domain" in str(failed.fault)
+    assert "no memory" in str(failed.fault)
+    own = {path for path in set(host.files) - before[0] if failed.instance.uuid in path}
+    assert (own, set(host.domains)) == (set(), before[1])
+    assert site.store.undo(failed.instance.uuid) == ()
+    site.fleet.heal("n1")
+    assert site.apply("a", "b").recap == "1 changed, 1 unchanged, 0 failed"
+
+
+def test_a_failed_undo_says_what_is_left_and_destroy_still_works(site: Site) -> None:
+    site.fleet.fail("n1", "virsh -q -c qemu:///system start", stderr="error: no memory")
+    site.fleet.fail("n1", "rm -f --", stderr="rm: read-only")
+    site.apply("a")
+    assert "could not be undone" in str(site.record("a").fault)
+    site.fleet.heal("n1")
+    assert site.act("destroy", "a").count("changed") == 1
+    assert site.store.records() == ()
+
+
+def test_a_cut_connection_is_unknown_and_the_next_apply_adopts_what_the_host_did(site: Site) -> None:
+    site.apply("a")
+    host = site.record("a").instance.host
+    site.act("stop", "a")
+
+    def cut(progress: Progress) -> None:
+        if progress.state == "powering-on" and not progress.result:
+            site.fleet.cut(host, after=0)
+
+    report = lifecycle.act(replace(site.app, report=cut), "start", ("a",))
+    assert (report.exit_code, report.count("unknown")) == (4, 1)
+    assert site.record("a").state == "powering-on"
+    assert len(site.store.open_jobs()) == 1
+    assert site.apply("a").recap == "1 changed, 0 unchanged, 0 failed"
+    assert site.record("a").state == "ACTIVE"
+    assert site.starts() == 2
+    assert site.store.open_jobs() == ()
+
+
+def test_a_job_that_could_only_be_waited_for_is_over_too(site: Site) -> None:
+    site.apply("a")
+    host = site.record("a").instance.host
+    lost = replace(
+        site.app, report=lambda progress: site.fleet.cut(host, after=0)
+    )  # the wire fails again when the next run asks for the job
+    assert lifecycle.act(lost, "hard-reboot", ("a",)).count("unknown") == 1
+    assert site.apply("a").count("changed") == 1
+    assert site.store.open_jobs() == ()
+
+
+def test_an_unreachable_host_leaves_its_instances_as_they_are(site: Site) -> None:
+    site.apply("a", "b")
+    gone = site.record("a").instance.host
+    site.fleet.unreachable(gone)
+    report = site.apply("a", "b")
+    assert (report.exit_code, report.count("unreachable"), report.count("unchanged")) == (4, 1, 1)
+    assert site.record("a").state == "ACTIVE"
+
+
+def test_a_newer_run_fences_an_older_one_on_the_host(site: Site) -> None:
+    site.apply("a")
+    record = site.record("a")
+    site.fleet.hosts[record.instance.host].epochs[f"instance/{record.instance.uuid}"] = 99
+    with pytest.raises(errors.LostOwnership, match="epoch 99"):
+        site.act("hard-reboot", "a")
+
+
+def test_a_lane_that_another_job_holds_is_locked_not_failed(site: Site) -> None:
+    site.apply("a")
+    record = site.record("a")
+    site.fleet.hold(record.instance.host, f"instance/{record.instance.uuid}")
+    report = site.act("hard-reboot", "a")
+    assert (report.exit_code, report.count("locked")) == (75, 1)
+    assert site.record("a").state == "rebooting_hard"
+    site.fleet.heal(record.instance.host)
+    site.apply("a")
+    assert site.record("a").state == "ACTIVE"
+
+
+def test_an_image_that_went_after_it_was_checked_fails_the_build(site: Site) -> None:
+    wished = site.desired("a")
+    site.image.unlink()
+    report = apply.apply(site.app, wished)
+    assert report.exit_code == 3
+    assert "cannot read" in str(site.record("a").fault)
+    assert site.record("a").state == "ERROR"
+
+
+def test_a_foreign_domain_of_the_same_name_is_never_touched(site: Site) -> None:
+    site.apply("a")
+    record = site.record("a")
+    host = site.fleet.hosts[record.instance.host]
+    foreign = host.domains[record.instance.domain]
+    foreign.uuid = "99999999-9999-4999-8999-999999999999"
+    foreign.xml = foreign.xml.replace(record.instance.uuid, foreign.uuid)
+    report = site.act("hard-reboot", "a")
+    assert report.exit_code == 3
+    assert "belongs to another" in str(site.record("a").fault)
+    assert host.domains[record.instance.domain].state == "running"
+
+
+def test_a_store_older_than_the_host_is_refused(site: Site) -> None:
+    site.apply("a")
+    record = site.record("a")
+    run = site.store.begin("forget", ["a"])
+    site.store.commit(run, [Remove(record.instance.uuid)])  # as in an older backup: the record is gone, the instance is not
+    site.store.finish(run, "ok", "")
+    host = site.fleet.hosts[record.instance.host]
+    host.domains["instance-00000002"] = host.domains.pop("instance-00000001")
+    host.domains["instance-00000002"].name = "instance-00000002"
+    other = "n2" if record.instance.host == "n1" else "n1"
+    site.fleet.hosts[other].domains["instance-00000002"] = host.domains["instance-00000002"]
+    with pytest.raises(errors.Conflict, match="older than the host"):
+        site.apply("b")
+    assert site.store.records() == ()
+
+
+def test_more_than_fits_is_refused_with_the_numbers_and_nothing_is_done(site: Site) -> None:
+    with pytest.raises(errors.NoValidHost, match=r"ram: needs 9000 MiB"):
+        site.apply("a", "b", "c", "d", ram=9000)
+    assert site.store.records() == ()
+    assert all(not host.journal for host in site.fleet.hosts.values())
+
+
+def test_verbs_that_a_state_forbids(site: Site) -> None:
+    site.fleet.fail("n1", "virsh -q -c qemu:///system start")
+    site.fleet.fail("n2", "virsh -q -c qemu:///system start")
+    site.apply("a")
+    assert site.record("a").state == "ERROR"
+    with pytest.raises(errors.StateError, match="hard-reboot"):
+        site.act("start", "a")
+    with pytest.raises(errors.NotFound):
+        site.act("stop", "nobody")
