@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from orchestrator.commands import job as job_text
 from orchestrator.commands import quoting
 from orchestrator.commands import session as session_text
-from orchestrator.commands.command import Action, Batch, Command, Lane, Transfer, Upload
+from orchestrator.commands.command import Action, Batch, Command, Transfer, Upload
 
 PATIENCE = 30
 """Seconds a lane waits for its lock before it gives up as `locked`."""
@@ -51,6 +51,10 @@ def _staged(transfer: Transfer, nonce: str) -> str:
     return f"{transfer.path}.{nonce}"
 
 
+def _staged_paths(batch: Batch, nonce: str) -> tuple[str, ...]:
+    return tuple(_staged(transfer, nonce) for transfer in transfers(batch))
+
+
 def _session(batch: Batch, marker: str, nonce: str, job_length: int) -> str:
     parts = [f"m={marker}", session_text.START]
     if batch.lanes or batch.attach:
@@ -68,7 +72,7 @@ def _session(batch: Batch, marker: str, nonce: str, job_length: int) -> str:
 
 def _launch(batch: Batch, nonce: str, length: int) -> Iterator[str]:
     files = transfers(batch)
-    staged = quoting.words(tuple(_staged(transfer, nonce) for transfer in files))
+    staged = quoting.words(_staged_paths(batch, nonce))
     yield f"job={quoting.word(quoting.filename(batch.job))}"
     yield session_text.RUN
     yield f"b=$(dd bs=65536 count={length} iflag=fullblock,count_bytes); [ ${{#b}} = {length} ] || exit 1"
@@ -88,7 +92,6 @@ def _reads(batch: Batch) -> Iterator[str]:
 
 def _job(batch: Batch, marker: str, nonce: str) -> str:
     name = quoting.filename(batch.job)
-    numbers = {lane.key: number for number, lane in enumerate(batch.lanes)}
     parts = [
         f"m={marker} job={quoting.word(name)} d={quoting.word(f'/run/orchestrator/jobs/{name}')}",
         f"epoch={batch.epoch} patience={PATIENCE}",
@@ -102,16 +105,19 @@ def _job(batch: Batch, marker: str, nonce: str) -> str:
     for number, lane in enumerate(batch.lanes):
         parts += [f"lane_{number}() {{ :", *(_action(i, action, nonce) for i, action in enumerate(lane.actions)), "}"]
     for rank in (False, True):
-        parts += [f"{begin} {_lane(numbers, lane)}" for lane in batch.lanes if bool(lane.after) is rank]
+        parts += [f"{begin} {_lane(batch, number)}" for number, lane in enumerate(batch.lanes) if bool(lane.after) is rank]
         parts.append("wait")
+    if staged := quoting.words(_staged_paths(batch, nonce)):
+        parts.append(f"rm -f -- {staged}")
     parts.append('true >"$d/done"')
     return _joined(parts)
 
 
-def _lane(numbers: dict[str, int], lane: Lane) -> str:
-    parents = " ".join(str(numbers[key]) for key in lane.after)
+def _lane(batch: Batch, number: int) -> str:
+    lane, keys = batch.lanes[number], [lane.key for lane in batch.lanes]
+    parents = " ".join(str(keys.index(key)) for key in lane.after)
     key = quoting.word(quoting.line(lane.key))
-    return f"{numbers[lane.key]} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
+    return f"{number} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
 
 
 def _action(index: int, action: Action, nonce: str) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +74,72 @@ def test_shells(shell: str, tmp_path: Path) -> None:
             assert (tmp_path / "placed").read_bytes() == source.read_bytes()
         transport.close()
         wires.until(lambda: not [pid for pid in server.children() if wires.text_of(Path(f"/proc/{pid}/comm")) == "sleep\n"], 6)
+
+
+IN_PRIVATE = """
+cd "$1"; shift
+cat /etc/passwd - >passwd <<E
+wireop:x:30000:30000::/tmp:$LOGIN
+E
+cat /etc/shadow - >shadow <<E
+wireop:*:19000:0:99999:7:::
+E
+mkdir -p sudoers.d; echo "$SUDOERS" >sudoers.d/wireop; chmod 440 sudoers.d/wireop
+for file in passwd shadow; do chmod 644 $file; mount --bind $file /etc/$file; done
+mount --bind sudoers.d /etc/sudoers.d
+exec "$@"
+"""
+
+
+@contextlib.contextmanager
+def operator(sudoers: str = "", login: str = "/bin/sh") -> Iterator[sshd.Sshd]:
+    """A server with an account of no rights, `wireop`; it exists in that server's mount namespace alone."""
+    with tempfile.TemporaryDirectory(prefix="wire") as name:  # not below pytest's folder, which only root may enter
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "private").mkdir()
+        within = ("env", f"SUDOERS={sudoers}", f"LOGIN={login}", "unshare", "-m", "sh", "-c", IN_PRIVATE, "sh", str(folder / "private"))
+        with sshd.sshd(folder / "sshd", (), within=within) as server:
+            yield server
+
+
+@pytest.mark.skipif(not shutil.which("sudo"), reason="no sudo here")
+@pytest.mark.parametrize(
+    ("sudoers", "answer"),
+    [("wireop ALL=(ALL) NOPASSWD: ALL", ""), ("wireop ALL=(ALL) ALL", "password is required"), ("", "password is required")],
+)
+def test_sudo(sudoers: str, answer: str) -> None:
+    batch = Batch(str(uuid.uuid4()), 1, (Lane(wires.unique(), (Command(("id", "-u")),)),), (Command(("id", "-un")),))
+    with operator(sudoers) as server:
+        transport, heard = ssh.SshTransport(), list[Record]()
+        host = server.host(user="wireop", become=True)
+        if answer:
+            with pytest.raises(errors.HostError, match=f"sudo -n refused: .*{answer}; let the user run it without a password"):
+                transport.run(host, batch, heard.append)
+        else:
+            (read,) = transport.run(host, batch, heard.append)
+            assert (read.output, [record.output for record in heard]) == (b"root\n", [b"0\n"])
+        transport.close()
+
+
+@pytest.mark.parametrize("login", ["/bin/bash", "/usr/bin/dash", "/usr/bin/tcsh", "/usr/bin/fish"])
+def test_account_without_rights_reads_and_changes_nothing(login: str) -> None:
+    if not Path(login).exists():
+        pytest.skip(f"no {login} here")
+    with operator(login=login) as server:
+        transport, host = ssh.SshTransport(), server.host(user="wireop")
+        (read,) = transport.run(host, Batch("b", 0, reads=(Command(("printf", "%s", "$x !y 'z'")),)), wires.ignore)
+        assert read.output == b"$x !y 'z'"
+        with pytest.raises(
+            errors.HostError, match=r"cannot prepare the job: mkdir: .*Permission denied; nothing was changed; .*ansible_become"
+        ):
+            transport.run(host, Batch(str(uuid.uuid4()), 1, (Lane(wires.unique(), ()),)), wires.ignore)
+        transport.close()
+
+
+def test_account_that_may_not_log_in() -> None:
+    with operator(login="/usr/sbin/nologin") as server:
+        transport = ssh.SshTransport()
+        with pytest.raises(errors.HostError, match=r"no POSIX shell answered: This account is currently not available\."):
+            transport.run(server.host(user="wireop"), Batch("b", 0), wires.ignore)
+        transport.close()

@@ -1,0 +1,138 @@
+# LC_ALL=C; s=$(dd bs=65536 count=2583 iflag=fullblock,count_bytes 2>/dev/null); [ ${#s} = 2583 ] && eval "$s"
+m=--0123456789abcdef
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH LC_ALL; unset ENV BASH_ENV CDPATH; umask 077; cd /
+say() { printf '%s %s\n' "$m" "$*"; }
+refuse() { say refused "$1"; printf '%s' "$2"; finish; exit 1; }
+finish() { say end; kill "$beat"; }
+say hello
+exec 2>/dev/null
+( while sleep 4 </dev/null >/dev/null && kill -0 "$$" && say beat; do :; done ) &
+beat=$!
+run=/run/orchestrator jobs=/run/orchestrator/jobs log=/var/log/orchestrator
+[ -d "$jobs" ] && [ -d "$run/locks" ] && [ -d "$run/epochs" ] && [ -d "$log" ] ||
+  e=$(mkdir -p "$jobs" "$run/locks" "$run/epochs" "$log" 2>&1) || refuse prepare "$e"
+claim() { # a job's lock, held as long as anything of the job runs
+  true >>"$jobs/$1.lock" || refuse prepare "cannot write $jobs/$1.lock"
+  exec 8>>"$jobs/$1.lock"; flock -n 8 || timeout 3600 flock 8 || refuse busy "$1"
+}
+attach() { claim "$1"; mkdir "$jobs/$1"; exec 8>&-; }
+attach '6b1e%2F6'
+job='6b1e%2F7'
+d=$jobs/$job
+take() { dd bs="$2" count="$1" iflag=fullblock,count_bytes "$3" "$4"; }
+stage() { # size path
+  e=$( { umask 022; mkdir -p -- "${2%/*}" && take "$1" 1048576 of="$2" conv=fsync && [ "$(wc -c <"$2")" -eq "$1" ]; } 2>&1 ) || refuse stage "$e"
+}
+launch() { # test and set: only who makes the directory runs the job
+  claim "$job"
+  if mkdir "$d"; then
+    e=$( { printf '%s' "$b" >"$d/script" && true >"$d/out"; } 2>&1 ) || { rm -rf -- "$d"; refuse prepare "$e"; }
+    setsid sh "$d/script" </dev/null &
+    trap - EXIT; exec 8>&-; wait "$!"
+  else
+    [ -d "$d" ] || refuse prepare "cannot make $d"
+    exec 8>&-
+    while IFS= read -r line; do printf '%s %s\n' "$m" "$line"; done <"$d/out"
+  fi
+  [ -e "$d/done" ] || say lost
+}
+prune() { # what ended more than a day ago
+  find "$jobs" -mindepth 2 -maxdepth 2 -name done -mmin +1440 -exec sh -c \
+    'for f; do d=${f%/done}; rm -rf -- "$d" "$d.lock"; done' sh {} +
+}
+trap 'exit 1' HUP INT TERM PIPE
+b=$(dd bs=65536 count=3852 iflag=fullblock,count_bytes); [ ${#b} = 3852 ] || exit 1
+trap 'rm -f -- '\''/var/lib/nova/instances/_base/a.part.0123456789abcdef'\''' EXIT
+stage 1000 '/var/lib/nova/instances/_base/a.part.0123456789abcdef'
+launch
+rm -f -- '/var/lib/nova/instances/_base/a.part.0123456789abcdef'
+get() { # index timeout argv...; stdout passes as it is, stderr follows it
+  say read "$1"; t=$2; shift 2
+  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; c=$?
+  [ "${#e}" -le 65536 ] || e=$(printf '%s' "$e" | tail -c 65536)
+  [ -z "$e" ] || { say error; printf '%s' "$e"; }
+  say code "$c"
+}
+{
+get 0 60 'virsh' 'list'
+} </dev/null
+finish
+prunem=--0123456789abcdef job='6b1e%2F7' d='/run/orchestrator/jobs/6b1e%2F7'
+epoch=7 patience=30
+trap '' HUP PIPE; umask 022; rm -f -- "$d/script"
+run=/run/orchestrator
+record() { printf 'lane %s\n' "$*" >>"$d/out"; printf '%s lane %s\n' "$m" "$*"; }
+encode() { base64 | tr -d '\n'; }
+clock() { # `date` only when a second has passed
+  read -r up rest </proc/uptime
+  [ "${up%.*}" = "$second" ] || { second=${up%.*}; utc=$(date -u +%Y-%m-%dT%H:%M:%SZ); }
+}
+journal() { # step command
+  clock
+  printf '%s\n' "$utc epoch=$epoch job=$job lane=$key step=$1 $2" >>/var/log/orchestrator/journal.log
+}
+settle() { # exit code: record it, and say whether it is an accepted one
+  o=; [ ! -s "$f" ] || o=$(tail -c 2000 "$f" | encode)
+  record "$n" "$i" done "$1" "$o"
+  case " $accepts " in *" $1 "*) return 0 ;; esac
+  return 1
+}
+act() { # index timeout accepts step command argv...
+  i=$1 seconds=$2 accepts=$3; journal "$4" "$5"; shift 5
+  timeout -k 5 "$seconds" "$@" >"$f" 2>&1 7>&- 8>&- 9>&-
+  settle "$?"
+}
+put() { # index step command mask mode path, then what prints the content
+  i=$1 accepts=0 mask=$4 mode=$5 path=$6; journal "$2" "$3"; shift 6
+  { rm_stale && ( umask "$mask"; "$@" >"$path.part" ) && executable && \
+    timeout -k 5 600 sync "$path.part" && mv -fT -- "$path.part" "$path"; } >"$f" 2>&1
+  c=$?; [ "$c" = 0 ] || rm -f -- "$path.part"
+  settle "$c"
+}
+rm_stale() { [ ! -e "$path.part" ] || rm -f -- "$path.part"; }
+executable() { case $mode in *[1357]*) chmod "$mode" "$path.part" ;; esac; }
+decode() { printf '%s' "$1" | base64 -d; }
+place() { # index step command staged path
+  i=$1 accepts=0; journal "$2" "$3"
+  mv -fT -- "$4" "$5" >"$f" 2>&1
+  settle "$?"
+}
+deny() { record "$n" 0 "$1" 0 "$(printf '%s' "$2" | encode)"; }
+fence() { # lock; the last line of the file is the highest epoch seen
+  there=0
+  [ ! -e "$run/epochs/$1" ] || while read -r seen; do there=$seen; done <"$run/epochs/$1"
+  if [ "$there" -gt "$epoch" ]; then deny fenced "epoch $there > $epoch"; return 1; fi
+  [ "$there" -eq "$epoch" ] || printf '%s\n' "$epoch" >>"$run/epochs/$1"
+}
+lane() { # number key lock parents...
+  n=$1 key=$2 lock=$3 f=$d/$1.output; shift 3
+  for parent; do [ -e "$d/$parent.ok" ] || { deny skipped "lane $parent did not end well"; return; }; done
+  true >>"$run/locks/$lock" || { deny locked "cannot write $run/locks/$lock"; return; }
+  exec 9>>"$run/locks/$lock"
+  flock -n 9 || timeout "$patience" flock 9 || { deny locked "another job held $run/locks/$lock for $patience s"; return; }
+  case $key in shared/*) ;; *) fence "$lock" || return ;; esac
+  "lane_$n" && true >"$d/$n.ok"
+}
+clock; mkfifo "$d/slots"; exec 7<>"$d/slots"
+slot=$(nproc || echo 2); while [ "$slot" -gt 0 ]; do echo >&7; slot=$((slot - 1)); done
+start() { read -r slot <&7; ( trap 'echo >&7' EXIT; lane "$@" ) & }
+lane_0() { :
+printf %s '<domain>
+'\''ü'\''</domain>
+' | act 0 30 '0' 'define_domain' 'virsh -q define --file /dev/stdin' 'virsh' '-q' 'define' '--file' '/dev/stdin' || return
+act 1 60 '0 1' 'delete_tap' 'ip link del dev tap0' 'ip' 'link' 'del' 'dev' 'tap0' || return
+put 2 'write_xml' 'upload /var/lib/nova/instances/0001/libvirt.xml (10 bytes)' 137 640 '/var/lib/nova/instances/0001/libvirt.xml' printf %s '<domain/>
+' || return
+}
+lane_1() { :
+place 0 'send_image' 'transfer /images/a.qcow2 to /var/lib/nova/instances/_base/a.part (1000 bytes)' '/var/lib/nova/instances/_base/a.part.0123456789abcdef' '/var/lib/nova/instances/_base/a.part' || return
+act 1 60 '0' 'send_image' 'mv -T -- a.part a' 'mv' '-T' '--' 'a.part' 'a' || return
+put 2 'write_seed' 'upload /var/lib/nova/instances/_base/seed (3 bytes)' 22 755 '/var/lib/nova/instances/_base/seed' decode AAH/ || return
+}
+start 1 'shared/_base' 'shared%2F_base'
+wait
+start 0 'instance/0001' 'instance%2F0001' 1
+wait
+rm -f -- '/var/lib/nova/instances/_base/a.part.0123456789abcdef'
+true >"$d/done"

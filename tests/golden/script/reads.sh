@@ -1,0 +1,26 @@
+# LC_ALL=C; s=$(dd bs=65536 count=836 iflag=fullblock,count_bytes 2>/dev/null); [ ${#s} = 836 ] && eval "$s"
+m=--0123456789abcdef
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH LC_ALL; unset ENV BASH_ENV CDPATH; umask 077; cd /
+say() { printf '%s %s\n' "$m" "$*"; }
+refuse() { say refused "$1"; printf '%s' "$2"; finish; exit 1; }
+finish() { say end; kill "$beat"; }
+say hello
+exec 2>/dev/null
+( while sleep 4 </dev/null >/dev/null && kill -0 "$$" && say beat; do :; done ) &
+beat=$!
+get() { # index timeout argv...; stdout passes as it is, stderr follows it
+  say read "$1"; t=$2; shift 2
+  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; c=$?
+  [ "${#e}" -le 65536 ] || e=$(printf '%s' "$e" | tail -c 65536)
+  [ -z "$e" ] || { say error; printf '%s' "$e"; }
+  say code "$c"
+}
+{
+get 0 20 'virsh' 'list' '--all'
+printf %s 'one
+'\''two'\''
+' | get 1 60 'cat' 'it'\''s'
+get 2 60 'true'
+} </dev/null
+finish
