@@ -17,7 +17,8 @@ help: ## this list
 
 .PHONY: packages
 packages: ## Debian packages that practice hosts and tests need (apt; nothing when they are there)
-	@missing=; for p in python3-venv make libxml2-utils $$(python3 -m orchestrator.lab.packages); do \
+	@command -v python3 >/dev/null || { $(SUDO) apt-get update -q; $(SUDO) apt-get install -q -y --no-install-recommends python3; }
+	@missing=; for p in python3-venv libxml2-utils $$(python3 -m orchestrator.lab.packages); do \
 	  dpkg-query -W -f '$${db:Status-Status}\n' "$$p" 2>/dev/null | grep -qx installed || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then echo "installing:$$missing"; $(SUDO) apt-get update -q; \
 	  DEBIAN_FRONTEND=noninteractive $(SUDO) -E apt-get install -q -y --no-install-recommends $$missing; fi
