@@ -139,7 +139,7 @@ def _mkdir(state: State, path: str, parents: bool) -> Result:
             return made
     why = parent(state, path)
     if why:
-        return failed(f"mkdir: cannot create directory '{path}': {why}")
+        return failed(f"mkdir: cannot create directory '{above if parents else path}': {why}")
     state.files.setdefault(path, Directory())
     return Result()
 

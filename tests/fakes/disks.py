@@ -90,9 +90,12 @@ def _convert(state: State, form: str, source: str, dest: str) -> Result:
 
 def _format(state: State, argv: tuple[str, ...], at: int, magic: bytes) -> Result:
     """A file system's or swap area's id, another one each time unless it is given with -U, and its magic at its place."""
+    missing = "mkswap: cannot open {}: No such file or directory"
+    if argv[0] == "mkfs.ext4":
+        missing = "The file {} does not exist and no size was specified."
     file = state.file(argv[-1])
     if not file:
-        return failed(f"{argv[0]}: cannot open {argv[-1]}: {coreutils.MISSING}")
+        return failed(missing.format(argv[-1]))
     identity = argv[argv.index("-U") + 1] if "-U" in argv else str(len(state.journal))
     file.content = identity.encode() + bytes(at - len(identity)) + magic
     return Result()
@@ -107,7 +110,10 @@ def mkfs_ext4(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
 def mkswap(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
     if argv[1] != "-U" or argv[-2] != "--":
         raise UnknownError
-    return _format(state, argv, 4086, b"SWAPSPACE2")
+    done = _format(state, argv, 4086, b"SWAPSPACE2")
+    return (
+        done if done.code else Result(0, b"Setting up swapspace version 1\n", f"mkswap: {argv[-1]}: insecure permissions 0644\n".encode())
+    )
 
 
 def env(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from xml.sax.saxutils import escape
 
 from orchestrator.facts.domain import URI
 from tests.fakes import coreutils, disks, iproute
@@ -33,7 +35,7 @@ def _command(state: State, words: tuple[str, ...]) -> Result:
         case ("undefine", "--domain", name, "--keep-nvram"):
             return _found(state, name, _undefine)
         case ("dumpxml", "--inactive", name):
-            return _found(state, name, lambda state, domain: Result(0, f"{domain.xml.strip()}\n\n".encode()))
+            return _found(state, name, _dumpxml)
         case ("domstate", name) | ("domstate", "--domain", name):
             return _found(state, name, lambda state, domain: Result(0, f"{domain.state}\n".encode()))
         case (verb, "--domain", name) if verb in VERBS:
@@ -114,6 +116,13 @@ def _undefine(state: State, domain: Domain) -> Result:
     if not domain.active:
         del state.domains[domain.name]
     return Result()
+
+
+def _dumpxml(state: State, domain: Domain) -> Result:
+    """As libvirt writes it: its own order, each on a line of its own; only what others made of the metadata as they made it."""
+    metadata = re.search(r"<metadata>.*?</metadata>", domain.xml, re.DOTALL)
+    parts = [f"<name>{escape(domain.name)}</name>", f"<uuid>{domain.uuid}</uuid>", *([metadata[0]] if metadata else [])]
+    return Result(0, "\n  ".join(["<domain type='qemu'>", *parts]).encode() + b"\n</domain>\n\n")
 
 
 def _start(state: State, domain: Domain) -> Result:

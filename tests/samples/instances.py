@@ -37,17 +37,17 @@ def image(path: Path | str = "/images/cirros.qcow2", content: bytes = QCOW2, **p
     return desired.Image("cirros", str(path), digest, "qcow2", len(content), 64 * MIB, properties=properties)
 
 
-def new(number: int = 1, *ports: Port, ephemeral: int = 0, swap: int = 0, **changes: object) -> Instance:
+def new(number: int = 1, *ports: Port, ephemeral: int = 0, swap: int = 0, path: str = PATH, **changes: object) -> Instance:
     """An instance of 1 vCPU, 64 MiB and one disk; a blank disk more for `ephemeral` (GiB) and `swap` (MiB)."""
     uuid = f"{number:08x}{UUID[8:]}"
-    directory = f"{PATH}/{uuid}"
+    directory = f"{path}/{uuid}"
     source = changes.pop("image", None) or image()
     assert isinstance(source, desired.Image)
-    base = Base("image", names.base(PATH, names.image_id(source.name, source.digest)), source.virtual_size)
+    base = Base("image", names.base(path, names.image_id(source.name, source.digest)), source.virtual_size)
     found = [Disk("disk", "vda", f"{directory}/disk", GIB, base)]
     for kind, name, size in (("ephemeral", "disk.local", ephemeral * GIB), ("swap", "disk.swap", swap * MIB)):
         if size:
-            blank = Base(kind, f"{PATH}/_base/{BLANK[kind]}", size)
+            blank = Base(kind, f"{path}/_base/{BLANK[kind]}", size)
             found.append(Disk(name, f"vd{'abc'[len(found)]}", f"{directory}/{name}", size, blank))
     made = Instance(
         uuid=uuid,
