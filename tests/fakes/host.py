@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import pickle
 import threading
 from collections import defaultdict
@@ -110,13 +111,10 @@ class FakeFleet:
     def _lanes(self, state: State, batch: Batch, cut: Cut | None, on_record: Callable[[Record], None]) -> None:
         known = batch.job in state.jobs
         job = state.jobs[batch.job] if known else self._launch(state, batch)
-        sent = 0
+        records = self._records(state, job)
         with self._silence(state) if known else contextlib.nullcontext():
-            for record in self._records(state, job):
-                if cut and sent >= cut.after:
-                    break
+            for record in itertools.islice(records, cut.after) if cut else records:
                 on_record(record)
-                sent += 1
         if cut:
             if not cut.lingers:
                 self._exhaust(state, job)
