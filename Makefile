@@ -21,7 +21,7 @@ packages: ## Debian packages that practice hosts and tests need (apt; nothing wh
 	@missing=; for p in python3-venv libxml2-utils $$(python3 -m orchestrator.lab.packages); do \
 	  dpkg-query -W -f '$${db:Status-Status}\n' "$$p" 2>/dev/null | grep -qx installed || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then echo "installing:$$missing"; $(SUDO) apt-get update -q; \
-	  DEBIAN_FRONTEND=noninteractive $(SUDO) -E apt-get install -q -y --no-install-recommends $$missing; fi
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; fi
 
 .PHONY: install
 install: $(VENV)/.installed ## the command, in .venv
