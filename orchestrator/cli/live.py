@@ -67,8 +67,9 @@ def _line(name: str, row: Row, now: float) -> Text:
 
 
 @contextlib.contextmanager
-def view() -> Iterator[Callable[[Progress], None]]:
+def view(colored: bool) -> Iterator[Callable[[Progress], None]]:
     """A live view on stderr for the length of the block; reports go to the function."""
     shown = View(time.monotonic)
-    with Live(shown, console=Console(stderr=True), refresh_per_second=REFRESH):
+    console = Console(stderr=True, color_system="auto" if colored else None)
+    with Live(shown, console=console, refresh_per_second=REFRESH):
         yield shown.report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -22,10 +23,10 @@ BAD = ("failed", "unknown", "unreachable", "locked")
 @contextlib.contextmanager
 def shown(wiring: Wiring) -> Iterator[Callable[[Progress], None]]:
     """A function to report to from any thread, for the length of the block."""
-    if sys.stderr.isatty() and click.get_current_context().color is not False:
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         from orchestrator.cli import live
 
-        with live.view() as report:
+        with live.view(colored=click.get_current_context().color is not False) as report:
             yield report
     else:
         yield lines(wiring.settings.verbose)

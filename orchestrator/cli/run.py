@@ -20,6 +20,8 @@ from orchestrator.commands import quoting
 from orchestrator.model import errors
 
 USAGE = 64
+COMPLETE = "_ORCHESTRATOR_COMPLETE"
+"""Set by the shell when it wants words completed."""
 PIPE = 141
 """As a program that SIGPIPE ended: nobody reads any more."""
 
@@ -36,7 +38,7 @@ def run(arguments: Sequence[str], wiring: Wiring, interruption: Interruption) ->
 def _ended(arguments: Sequence[str], wiring: Wiring) -> tuple[str, int]:
     """What is left to say, and the exit code."""
     try:
-        code = root.command.main(list(arguments), "orchestrator", standalone_mode=False, obj=wiring)
+        code = _invoked(arguments, wiring)
         _flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -54,7 +56,21 @@ def _ended(arguments: Sequence[str], wiring: Wiring) -> tuple[str, int]:
         return "", PIPE
     except Exception as error:  # whatever it is, the operator gets one line
         return _internal(error), 1
-    return "", code if isinstance(code, int) else 0
+    return "", code
+
+
+def _invoked(arguments: Sequence[str], wiring: Wiring) -> int:
+    """As click's own main, which would answer signals and closed pipes in its own way."""
+    if wish := os.environ.get(COMPLETE):
+        from click import shell_completion
+
+        return shell_completion.shell_complete(root.command, {"obj": wiring}, "orchestrator", COMPLETE, wish)
+    try:
+        with root.command.make_context("orchestrator", list(arguments), obj=wiring) as context:
+            root.command.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return 0
 
 
 def _say(text: str) -> None:
@@ -79,7 +95,7 @@ def _internal(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"the system refuses: {': '.join(str(word) for word in (error.filename, error.strerror) if word)}; {where}"
     text = f"{type(error).__name__}: {error}"
-    return f"internal error: {text[:300]}; please report it; {where}"
+    return f"internal error: {quoting.line(text)[:300]}; please report it; {where}"
 
 
 def _written(text: str) -> str:

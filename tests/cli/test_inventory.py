@@ -42,7 +42,14 @@ def test_yaml_says_the_same_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [{}, [], "x", [[], {}, [1, [2]]], {"a": [{"b": None, "c": "no"}, "- x"], "~": "a: b #c", "": "1"}, ["é\n\x07", {"k": {"l": [True, 1.5]}}]],
+    [
+        {},
+        [],
+        "x",
+        [[], {}, [1, [2]]],
+        {"a": [{"b": None, "c": "no"}, "- x"], "~": "a: b #c", "": "1"},
+        ["é\n\x07", {"k": {"l": [True, 1.5]}}],
+    ],
 )
 def test_yaml_text_is_read_back(value: object) -> None:
     text = yaml_text.dump(value)
@@ -58,7 +65,7 @@ def test_names_and_table() -> None:
 
 
 def test_secrets_are_masked(tmp_path: Path) -> None:
-    (tmp_path / "hosts").write_text('a ansible_password=hunter2 api_token=hunter2 nested="{\'db_passwd\': \'hunter2\', \'user\': \'me\'}"\n')
+    (tmp_path / "hosts").write_text("a ansible_password=hunter2 api_token=hunter2 nested=\"{'db_passwd': 'hunter2', 'user': 'me'}\"\n")
     for output in ("json", "yaml", "table", "name"):
         assert "hunter2" not in run([str(tmp_path / "hosts")], "list", "-o", output).output
     assert '"user": "me"' in run([str(tmp_path / "hosts")], "list", "-o", "json").output

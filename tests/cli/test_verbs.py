@@ -23,8 +23,14 @@ def plain(operator: Operator, text: str) -> str:
 def test_validate(operator: Operator) -> None:
     assert operator.ok("validate", "site.yaml").out == "valid: 1 flavor, 1 image, 1 network, 1 keypair, 3 instances, 2 hosts\n"
     assert operator.ok("validate", "site.yaml", "-o", "json", "-e", "count=1").json == {
-        "schema_version": 1, "valid": True, "flavors": 1, "images": 1, "networks": 1, "keypairs": 1,
-        "instances": 1, "hosts": 2,
+        "schema_version": 1,
+        "valid": True,
+        "flavors": 1,
+        "images": 1,
+        "networks": 1,
+        "keypairs": 1,
+        "instances": 1,
+        "hosts": 2,
     }
 
 
@@ -94,9 +100,20 @@ def test_what_scripts_rely_on(operator: Operator) -> None:
     operator.ok("apply", "site.yaml", "-e", "count=1")
     (found,) = operator.ok("get", "instances", "-o", "json").json  # type: ignore[misc]
     expected = {
-        "name": "web-1", "state": "ACTIVE", "vm_state": "active", "task_state": None, "power_state": 1, "host": "n1",
-        "flavor": "tiny", "image": "guest", "addresses": {"flat": ["10.0.0.1"]}, "volumes": [], "fault": None,
-        "created_at": NOW, "updated_at": NOW, "schema_version": 1,
+        "name": "web-1",
+        "state": "ACTIVE",
+        "vm_state": "active",
+        "task_state": None,
+        "power_state": 1,
+        "host": "n1",
+        "flavor": "tiny",
+        "image": "guest",
+        "addresses": {"flat": ["10.0.0.1"]},
+        "volumes": [],
+        "fault": None,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "schema_version": 1,
     }
     assert expected.items() <= found.items()
     assert len(found["uuid"]) == 36
@@ -106,7 +123,13 @@ def test_describe(operator: Operator, golden: Golden) -> None:
     operator.ok("apply", "site.yaml", "-e", "count=1")
     golden("cli/describe-instance.txt", plain(operator, operator.ok("describe", "instance", "web-1").out))
     assert operator.ok("describe", "flavor", "tiny", "-o", "json").json == {
-        "schema_version": 1, "name": "tiny", "vcpus": 1, "ram": 64, "disk": 1, "ephemeral": 0, "swap": 0
+        "schema_version": 1,
+        "name": "tiny",
+        "vcpus": 1,
+        "ram": 64,
+        "disk": 1,
+        "ephemeral": 0,
+        "swap": 0,
     }
     assert operator("describe", "instance", "web-9").code == 1
 
