@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import shlex
 import socket
 import struct
@@ -118,7 +117,6 @@ def connect(hop: Hop, through: Connection | None, dog: watchdog.Watchdog) -> Con
 def _attempt(hop: Hop, through: Connection | None, dog: watchdog.Watchdog, expired: Callable[[], bool]) -> Connection:
     import paramiko
 
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)  # its threads log what we report as our errors
     line: Line | None = None
     transport: paramiko.Transport | None = None
 

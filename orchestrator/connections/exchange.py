@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from orchestrator.commands import script, stream
+from orchestrator.commands import quoting, script, stream
 from orchestrator.commands.command import Batch, Record, Transfer
 from orchestrator.model import errors
 
@@ -68,15 +68,14 @@ class Exchange:
 
     def closed(self, why: str) -> errors.HostError:
         """The session has ended by itself without an end: before its text ran, the login shell or sudo refused; after it, it was killed."""
-        noise = self._stream.noise
         if self._stream.greeted:
             return self.cut(why)
-        if "sudo" in noise:
+        said = self._stream.noise.splitlines()
+        if refusals := [line for line in said if line.startswith("sudo:")]:
             hint = "let the user run it without a password (NOPASSWD in sudoers), or set ansible_become: false"
-            return errors.HostError("sudo -n refused", where=self.where, why=noise.splitlines()[-1], hint=hint)
-        if noise:
-            return errors.HostError("no POSIX shell answered", where=self.where, why=noise[-500:], hint="what does a login there say?")
-        return self.cut(why)
+            return errors.HostError("sudo -n refused", where=self.where, why=quoting.line(refusals[-1]), hint=hint)
+        words = quoting.line("\n".join(said[-3:])) or "it ended without a word"
+        return errors.HostError("no POSIX shell answered", where=self.where, why=words, hint="a login there must run `sh -c`, with dd")
 
     def _pieces(self) -> Iterator[bytes]:
         for start in range(0, len(self.script.text), CHUNK):

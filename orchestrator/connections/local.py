@@ -60,8 +60,9 @@ def _session(argv: tuple[str, ...], talk: exchange.Exchange) -> Iterator[subproc
         try:
             process.wait(timeout=1)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            with contextlib.suppress(PermissionError):  # sudo's: it ends by itself, having lost its pipes
+                process.kill()
+                process.wait()
 
 
 def _converse(process: subprocess.Popen[bytes], talk: exchange.Exchange) -> None:

@@ -7,14 +7,11 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from orchestrator.connections import known_hosts
+from orchestrator.connections import known_hosts, ssh_config
 from orchestrator.model import errors
 from orchestrator.model.host import Host
-
-if TYPE_CHECKING:
-    import paramiko
 
 LONGEST = 8
 """Hosts jumped through at most: a configuration that jumps in a circle ends here."""
@@ -39,28 +36,7 @@ class Hop:
         return f"{self.label} ({self.address}:{self.port})"
 
 
-class Config:
-    """~/.ssh/config, read once."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path or Path.home() / ".ssh" / "config"
-        self._parsed: paramiko.SSHConfig | None = None
-
-    def options(self, name: str) -> Mapping[str, Any]:
-        """OpenSSH's options for the host called `name`, keys in lower case. Raises HostError when the file is damaged."""
-        if not self._path.is_file():
-            return {}
-        import paramiko
-
-        try:
-            if self._parsed is None:
-                self._parsed = paramiko.SSHConfig.from_path(str(self._path))
-            return self._parsed.lookup(name)
-        except (paramiko.SSHException, OSError, ValueError, ImportError) as error:
-            raise errors.HostError("cannot be read", where=str(self._path), why=str(error)) from error
-
-
-def resolve(host: Host, config: Config) -> tuple[Hop, ...]:
+def resolve(host: Host, config: ssh_config.Config) -> tuple[Hop, ...]:
     """The servers to pass through, the host itself last. Raises HostError for what cannot be followed (ProxyCommand, a circle of jumps)."""
     try:
         return _hops(host, config)
@@ -68,7 +44,7 @@ def resolve(host: Host, config: Config) -> tuple[Hop, ...]:
         raise errors.HostError("an SSH option cannot be used", where=host.name, why=str(error)) from error
 
 
-def _hops(host: Host, config: Config) -> tuple[Hop, ...]:
+def _hops(host: Host, config: ssh_config.Config) -> tuple[Hop, ...]:
     explicit = {name.lower(): value for name, value in host.ssh_options.items()}
     options = {**config.options(host.address), **explicit}
     if host.user:
@@ -82,7 +58,9 @@ def _hops(host: Host, config: Config) -> tuple[Hop, ...]:
     return hops
 
 
-def _jumps(host: Host, options: Mapping[str, Any], config: Config, everywhere: Mapping[str, str], depth: int = 0) -> tuple[Hop, ...]:
+def _jumps(
+    host: Host, options: Mapping[str, Any], config: ssh_config.Config, everywhere: Mapping[str, str], depth: int = 0
+) -> tuple[Hop, ...]:
     if str(options.get("proxycommand", "none")).lower() != "none":
         raise errors.HostError("ProxyCommand is not supported", where=host.name, hint="use ProxyJump")
     jumps = str(options.get("proxyjump", "none"))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.command import Batch, Record
-from orchestrator.connections import connect, exchange, route, watchdog
+from orchestrator.connections import connect, exchange, library, route, ssh_config, watchdog
 from orchestrator.model.host import Host
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class SshTransport:
     """Fulfils ports.transport.Transport. Connections open when first needed and again after a loss."""
 
     def __init__(self) -> None:
-        self._config = route.Config()
+        self._config = ssh_config.Config()
         self._dog = watchdog.Watchdog()
         self._lock = threading.Lock()
         self._connections: dict[tuple[route.Hop, ...], connect.Connection] = {}
@@ -34,6 +34,7 @@ class SshTransport:
 
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         """Run the batch on the host; see the port. Raises Unreachable, OutcomeUnknown, and HostError when the host refused it untouched."""
+        library.load()
         hops = route.resolve(host, self._config)
         talk = exchange.Exchange(hops[-1].where, batch, on_record)
         prefix = ["sudo", "-n", "--"] if host.become and hops[-1].user != "root" else []
