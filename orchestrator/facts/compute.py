@@ -11,7 +11,7 @@ from orchestrator.model import errors
 # One fixed script; the path is its argument. The first existing parent stands for an instances_path that is not made yet.
 SCRIPT = (
     "cat /etc/machine-id /proc/sys/kernel/random/boot_id; nproc; grep MemTotal: /proc/meminfo; "
-    'p=$1; while [ ! -d "$p" ]; do p=${p%/*}; done; df -P -B 1073741824 -- "${p:-/}" | tail -n 1'
+    'p=$1; while [ -n "$p" ] && [ ! -d "$p" ]; do p=${p%/*}; done; df -P -B 1073741824 -- "${p:-/}" | tail -n 1'
 )
 
 

@@ -57,7 +57,7 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     "disk/last_missing": ("", (disk.Key(f"{AT}/disk"), disk.Key(f"{AT}/none"))),
     "disk/banner": ("", (disk.Key(f"{AT}/banner"), disk.Key(f"{AT}/disk"), disk.Key(f"{AT}/none"))),
     "compute/there": ("", (compute.Key("/var/lib/nova/instances"),)),
-    "compute/not_made_yet": ("", (compute.Key("/srv/gold/instances"),)),
+    "compute/not_made_yet": ("", (compute.Key("/gold/not/made/yet"),)),
     "kvm/here": ("", (kvm.Key(),)),
     "job/ended": ("", (job.Key(JOB.job), job.Key("gold/2"))),
 }

@@ -16,7 +16,8 @@ WAIT = "60"
 # One fixed script, its arguments are data: domain, seconds, URI.
 SCRIPT = (
     'v() { virsh -q -c "$3" "$1" --domain "$2"; }; v shutdown "$1" "$3"; n=0; '
-    'while [ "$n" -lt "$2" ]; do case $(v domstate "$1" "$3") in running|paused|"in shutdown") sleep 1;; *) exit 0;; esac; n=$((n+1)); done; '
+    'while [ "$n" -lt "$2" ]; do s=$(v domstate "$1" "$3") || exit 0; '
+    'case $s in "shut off"|crashed) exit 0;; esac; sleep 1; n=$((n+1)); done; '
     'v destroy "$1" "$3" || true'
 )
 
