@@ -19,7 +19,7 @@ COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "red"}
 
 @click.command()
 @click.argument("pattern", default="all")
-@click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
+@options.output("table", "json")
 @options.inventory
 @options.forks
 @options.everywhere

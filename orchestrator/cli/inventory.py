@@ -51,7 +51,7 @@ def inventory() -> None:
 
 
 @inventory.command("list")
-@click.option("-o", "--output", type=click.Choice(("table", "json", "yaml", "name")), default="table", show_default=True)
+@options.output("table", "json", "yaml", "name")
 @options.inventory
 @options.everywhere
 @click.pass_obj
@@ -86,7 +86,7 @@ def graph(wiring: Wiring, group: str) -> None:
 
 @inventory.command()
 @click.argument("pattern", default="all")
-@click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
+@options.output("table", "json")
 @options.inventory
 @options.forks
 @options.everywhere

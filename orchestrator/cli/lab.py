@@ -10,11 +10,12 @@ from typing import Protocol
 
 import click
 
+from orchestrator.cli import options
 from orchestrator.model.lab import LabStatus
 from orchestrator.ports import lab as ports
 
 _NAME = click.option("--name", default="lab", show_default=True, metavar="NAME", help="Which lab: 1 to 5 of a-z, 0-9.")
-_OUTPUT = click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
+_OUTPUT = options.output("table", "json")
 
 
 class Wiring(Protocol):
@@ -34,6 +35,7 @@ def lab() -> None:
 @click.option("--hosts", type=click.IntRange(min=1), metavar="N", help="How many hosts; as many as there are, or 2.")
 @_NAME
 @_OUTPUT
+@options.everywhere
 @click.pass_obj
 def up(wiring: Wiring, hosts: int | None, name: str, output: str) -> None:
     """Start the lab; adds hosts up to N, starts dead ones again, leaves running ones alone."""
@@ -44,6 +46,7 @@ def up(wiring: Wiring, hosts: int | None, name: str, output: str) -> None:
 
 @lab.command()
 @_NAME
+@options.everywhere
 @click.pass_obj
 def down(wiring: Wiring, name: str) -> None:
     """Remove the lab, its hosts, their guests and disks."""
@@ -54,6 +57,7 @@ def down(wiring: Wiring, name: str) -> None:
 @lab.command()
 @_NAME
 @_OUTPUT
+@options.everywhere
 @click.pass_obj
 def status(wiring: Wiring, name: str, output: str) -> None:
     """Show the lab's hosts and how to reach them."""
@@ -64,6 +68,7 @@ def status(wiring: Wiring, name: str, output: str) -> None:
 @_NAME
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@options.everywhere
 @click.pass_obj
 def ssh(wiring: Wiring, name: str, host: str, command: tuple[str, ...]) -> None:
     """Run COMMAND on HOST, or log in; exits as the command does."""
@@ -72,6 +77,7 @@ def ssh(wiring: Wiring, name: str, host: str, command: tuple[str, ...]) -> None:
 
 @lab.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@options.everywhere
 @click.pass_obj
 def image(wiring: Wiring, path: Path | None) -> None:
     """Make a small Linux guest image for the lab (13 MB, boots in seconds without KVM) and print where it is."""

@@ -10,7 +10,7 @@ import click
 from orchestrator.cli import chosen, options
 from orchestrator.cli.wiring import Wiring
 
-CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @click.command()
@@ -24,13 +24,14 @@ def logs(wiring: Wiring, name: str, lines: int | None) -> None:
     from orchestrator.services import logs as service
 
     content = service.logs(wiring.app(), name, lines)
-    if sys.stdout.isatty():  # a guest may write what it likes, but not steer the operator's terminal
-        content = CONTROL.sub(_caret, content)
+    if sys.stdout.isatty():
+        content = harmless(content).encode()
     stream = sys.stdout.buffer  # console logs are bytes, whatever the guest wrote
     stream.write(content)
     stream.flush()
 
 
-def _caret(found: re.Match[bytes]) -> bytes:
-    """A control character as `cat -v` shows it."""
-    return b"^" + bytes([found[0][0] ^ 0x40])
+def harmless(content: bytes) -> str:
+    """For a terminal: a guest may write what it likes, but not steer it. Control characters are shown; lines end as lines do."""
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

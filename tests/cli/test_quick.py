@@ -1,0 +1,35 @@
+"""What is asked for often is quick: heavy libraries are imported by the verbs that need them, and by no other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli import world
+from tests.cli.world import Operator
+
+SCRIPT = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); from orchestrator.main import main; main()"
+HEAVY = {"paramiko", "jinja2", "pydantic", "alembic", "sqlalchemy", "rich", "transitions", "yaml", "pycdlib"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "allowed"),
+    [
+        ("--help", set()),
+        ("version", set()),
+        ("get --help", set()),
+        ("graph", set()),
+        ("completion bash", set()),
+        ("get instances", {"sqlalchemy"}),
+        ("get images -o yaml", {"sqlalchemy"}),
+        ("events web-1", {"sqlalchemy"}),
+        ("get hosts", {"sqlalchemy", "yaml"}),
+        ("inventory list", {"yaml"}),
+    ],
+)
+def test_imports(operator: Operator, argv: str, allowed: set[str]) -> None:
+    command = [sys.executable, "-c", SCRIPT, *argv.split()]
+    done = subprocess.run(command, env=world.environment(operator.folder), capture_output=True, text=True, timeout=60)
+    assert not (set(done.stderr.split()) & HEAVY) - allowed
