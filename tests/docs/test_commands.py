@@ -19,7 +19,7 @@ OPERATORS = "&|;()<>"
 
 
 def typed(text: str) -> Iterator[list[str]]:
-    """Commands of ours in lines of shell, as words, wherever in the line they stand."""
+    """Commands of ours in lines of shell, as words, wherever in the line they stand; VERB stands for any of them."""
     for line in text.splitlines():
         if not re.search(rf"\b({'|'.join(PROGRAMS)}) ", line):
             continue
@@ -27,7 +27,7 @@ def typed(text: str) -> Iterator[list[str]]:
         lexer.whitespace_split = True
         for operator, words in itertools.groupby(lexer, lambda word: set(word) <= set(OPERATORS)):
             command = list(itertools.dropwhile(lambda word: word == "sudo", words))
-            if not operator and command[:1] and command[0] in PROGRAMS:
+            if not operator and command[:1] and command[0] in PROGRAMS and "VERB" not in command:
                 yield command
 
 
