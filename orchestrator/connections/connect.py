@@ -50,7 +50,8 @@ class Line:
 
     def recv(self, size: int) -> bytes:
         data = self._carrier.recv(size)
-        self.heard = time.monotonic()
+        if data:
+            self.heard = time.monotonic()
         if QUICKACK is not None and isinstance(self._carrier, socket.socket):
             self._carrier.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)  # holds for the next few packets only
         return data
@@ -75,10 +76,10 @@ class Line:
 class Connection:
     """An open, authenticated connection."""
 
-    def __init__(self, hop: Hop, line: Line, transport: paramiko.Transport) -> None:
-        self.hop, self.transport = hop, transport
+    def __init__(self, transport: paramiko.Transport, line: Line, through: Connection | None) -> None:
+        self.transport = transport
         self.sessions = threading.BoundedSemaphore(SESSIONS)
-        self._line = line
+        self._line, self._through = line, through
 
     @property
     def alive(self) -> bool:
@@ -90,9 +91,16 @@ class Connection:
         return lambda: time.monotonic() - max(start, self._line.heard) > watchdog.SILENCE
 
     def abort(self) -> None:
-        """Close at once, without a farewell."""
+        """Close at once, without a farewell; and so the connection that carries it, if that is silent as well."""
         self._line.drop()
         self.close()
+        if self._through is not None:
+            self._through.abandon()
+
+    def abandon(self) -> None:
+        """Abort if nothing was heard for so long that the peer counts as gone."""
+        if time.monotonic() - self._line.heard > watchdog.SILENCE:
+            self.abort()
 
     def close(self) -> None:
         self.transport.close()
@@ -132,7 +140,7 @@ def _attempt(hop: Hop, through: Connection | None, dog: watchdog.Watchdog, expir
             transport = paramiko.Transport(line)  # type: ignore[arg-type]  # any object with a socket's four methods
             _handshake(transport, hop)
             identity.authenticate(transport, hop)
-            return Connection(hop, line, transport)
+            return Connection(transport, line, through)
         except errors.OrchestratorError:
             abort()
             if watch.fired:
@@ -140,6 +148,8 @@ def _attempt(hop: Hop, through: Connection | None, dog: watchdog.Watchdog, expir
             raise
         except (paramiko.SSHException, OSError, EOFError) as error:
             abort()
+            if watch.fired and through is not None:
+                through.abandon()
             if transport is not None and not transport.remote_version and not watch.fired:
                 raise _unreachable(hop, "the server hung up before it said anything", _Dropped) from error
             raise _unreachable(hop, SILENT if watch.fired else reason(error)) from error

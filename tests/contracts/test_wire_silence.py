@@ -105,6 +105,27 @@ def test_silence_is_noticed_at_every_point(link: Link, tmp_path: Path) -> None:
             transport.close()
 
 
+def test_silent_jump_is_given_up_with_what_it_carries(link: Link, tmp_path: Path) -> None:
+    read = Batch("b", 0, reads=(Command(("sleep", "1")),))
+    inside = ("ip", "netns", "exec", link.name)
+    with sshd.sshd(tmp_path / "jump", (), link.address, inside) as jump, sshd.sshd(tmp_path / "far", (), link.near) as far:
+        options = {
+            "ProxyJump": f"root@{jump.address}:{jump.port}",
+            "UserKnownHostsFile": f"{jump.known_hosts} {far.known_hosts}",
+            "IdentityFile": str(jump.key),
+        }
+        transport, host = ssh.SshTransport(), far.host(options=options)
+        assert transport.run(host, read, wires.ignore)[0].code == 0
+        link.drop()
+        started = time.monotonic()
+        with pytest.raises(errors.Unreachable, match=r"no sign of life for 12 s"):
+            transport.run(host, read, wires.ignore)
+        assert time.monotonic() - started < 15
+        link.heal()
+        assert transport.run(host, read, wires.ignore)[0].code == 0
+        transport.close()
+
+
 def test_slow_and_distant_link(server: sshd.Sshd, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(110_000))
