@@ -20,7 +20,7 @@ def load() -> None:
         if absent:
             sys.modules["invoke"] = cast(ModuleType, None)  # import's own word for "there is none"
         try:
-            import paramiko  # noqa: F401
+            import paramiko  # noqa: F401  # for its place in sys.modules
         finally:
             if absent:
                 del sys.modules["invoke"]
