@@ -65,7 +65,9 @@ def _is_file(target: str, homes: dict[str, str]) -> bool:
 def _ask(names: Sequence[str]) -> None:
     """Raises UsageError where nobody can be asked, OrchestratorError for anything but yes."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise errors.UsageError(f"destroying {len(names)} instance{'s' * (len(names) > 1)} needs a yes", why="this is no terminal", hint="add --yes")
+        raise errors.UsageError(
+            f"destroying {len(names)} instance{'s' * (len(names) > 1)} needs a yes", why="this is no terminal", hint="add --yes"
+        )
     forms.tell(f"These instances and their disks will be deleted: {', '.join(names)}")
     if not click.confirm("Destroy them?", err=True):
         raise errors.OrchestratorError("nothing was destroyed")

@@ -43,8 +43,8 @@ def cell(value: object) -> str:
 
 
 def tell(text: str, **style: str) -> None:
-    """Say something to the operator; a terminal that went away is no reason to stop."""
+    """Say something to the operator, on one line whatever a host put into it; a terminal that went away is no reason to stop."""
     try:
-        click.secho(text, err=True, **style)  # type: ignore[arg-type]
+        click.secho(quoting.line(text), err=True, **style)  # type: ignore[arg-type]
     except OSError:
         return

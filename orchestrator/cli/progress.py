@@ -47,10 +47,11 @@ def lines(verbose: int) -> Callable[[Progress], None]:
 def recap(wiring: Wiring, report: Report) -> None:
     """How it ended: what did not go well and why, drift that was seen, the counts; the round trips when verbose."""
     for outcome in report.outcomes:
-        if outcome.status in BAD:
+        if outcome.status in BAD and outcome.host not in report.unreachable:
             output.tell(f"{outcome.name} on {outcome.host}: {outcome.status}: {outcome.fault}", fg="red")
     for host, why in report.unreachable.items():
-        output.tell(f"host {host}: not reached: {why}", fg="red")
+        there = [outcome.name for outcome in report.outcomes if outcome.host == host]
+        output.tell(f"host {host}: not reached: {why}" + (f"; not touched there: {', '.join(there)}" if there else ""), fg="red")
     for name, notes in report.notes.items():
         for note in notes:
             output.tell(f"{name}: left alone, though it differs: {note}", fg="yellow")

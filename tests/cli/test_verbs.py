@@ -186,11 +186,12 @@ def test_graph(operator: Operator, golden: Golden, form: str) -> None:
 
 
 def test_a_failed_build_says_where_and_why(operator: Operator) -> None:
-    operator.fleet.fail("n2", "virsh -q -c qemu:///system start", 1, "error: no room in hell")
+    operator.fleet.fail("n2", "virsh -q -c qemu:///system start", 1, "error: no room in hell\n\x1b[2J")
     done = operator("apply", "site.yaml")
     assert done.code == 3
     assert "web-2 on n2: failed: n2: spawning.start_domain: virsh" in done.err
     assert "no room in hell" in done.err
+    assert "\x1b" not in done.err
     assert done.err.splitlines()[-1] == "2 changed, 0 unchanged, 1 failed"
     assert "no room in hell" in operator.ok("get", "vm", "web-2", "-o", "yaml").out
     operator.fleet.heal("n2")
@@ -205,7 +206,8 @@ def test_an_unreachable_host(operator: Operator) -> None:
     assert "? web-2 on n2: unreachable: " in planned.out
     done = operator("apply", "site.yaml")
     assert done.code == 4
-    assert "no route to host" in done.err
+    assert done.err.splitlines()[0].startswith("host n2: not reached: n2: cannot connect to n2: no route to host")
+    assert done.err.splitlines()[0].endswith("; not touched there: web-2")
     assert operator("stop", "web-2").code == 4
 
 
