@@ -22,10 +22,7 @@ def make_key(folder: folders.Folder) -> None:
 def write(folder: folders.Folder, record: folders.Record) -> None:
     """Write known_hosts and the inventory of the record's hosts, where they differ."""
     numbers = range(1, record.hosts + 1)
-    keys = (
-        (folder.host(number) / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()[:2]
-        for number in numbers
-    )
+    keys = ((folder.host(number) / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()[:2] for number in numbers)
     lines = (f"{record.address(number)} {kind} {key}\n" for number, (kind, key) in zip(numbers, keys, strict=True))
     folders.keep(folder.known_hosts, "".join(lines))
     folders.keep(folder.inventory, inventory(folder, record))
@@ -53,6 +50,12 @@ all:
 
 def ssh(folder: folders.Folder, address: str) -> tuple[str, ...]:
     """The argv that opens a strictly checked session; this machine's own ssh settings have no say."""
-    options = (f'UserKnownHostsFile="{folder.known_hosts}"', "StrictHostKeyChecking=yes", "IdentitiesOnly=yes", "BatchMode=yes", "LogLevel=ERROR")
+    options = (
+        f'UserKnownHostsFile="{folder.known_hosts}"',
+        "StrictHostKeyChecking=yes",
+        "IdentitiesOnly=yes",
+        "BatchMode=yes",
+        "LogLevel=ERROR",
+    )
     flags = tuple(word for option in options for word in ("-o", option))
     return ("ssh", "-F", "none", "-i", str(folder.key), "-p", str(PORT), *flags, "--", f"{USER}@{address}")

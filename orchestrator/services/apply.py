@@ -22,7 +22,6 @@ from orchestrator.services import plan as planning
 from orchestrator.services import running
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import carry_out
-from orchestrator.services.catch_up import catch_up
 from orchestrator.services.report import Report
 
 TRIES = 3
@@ -31,12 +30,14 @@ TRIES = 3
 
 def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
     """Make it so. With a `fingerprint`, only when the plan still is that one (else StalePlan). Raises LockHeld, and what `plan` raises."""
-    with running.run(app, "apply", tuple(desired.instances)) as run:
-        catch_up(app, run, tuple(desired.instances))
+
+    def work(run: Run) -> Report:
         plan = _settle(app, run, desired, fingerprint)
         courses = [change.course for change in plan.pending if change.course]
         outcomes = carry_out(app, app.context(run), courses, partial(_onward, desired))
         return _report(app, run, plan, outcomes)
+
+    return running.run(app, "apply", tuple(desired.instances), work)
 
 
 def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Plan:

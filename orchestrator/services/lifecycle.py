@@ -10,11 +10,11 @@ from orchestrator.model import errors
 from orchestrator.model.instance import Record
 from orchestrator.planning import course, decide
 from orchestrator.planning.course import Course
+from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Want, Write
 from orchestrator.services import running
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import carry_out
-from orchestrator.services.catch_up import catch_up
 from orchestrator.services.observe import observe
 from orchestrator.services.report import Report
 
@@ -23,8 +23,8 @@ WANTED = {"start": "active", "stop": "stopped", "hard-reboot": "active", "destro
 
 def act(app: App, verb: str, names: Sequence[str]) -> Report:
     """Do `verb` to the instances called `names`. Raises NotFound, StateError (before anything is done to any), LockHeld."""
-    with running.run(app, verb, names) as run:
-        catch_up(app, run, names)
+
+    def work(run: Run) -> Report:
         records = pick(app, names)
         hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
         seen = observe(app, hosts, records, run)
@@ -37,6 +37,8 @@ def act(app: App, verb: str, names: Sequence[str]) -> Report:
         found = [_outcome(record, outcomes, unreachable) for record in records]
         trips = {host.name: app.transport.trips(host.name) for host in hosts}
         return Report(run.id, tuple(found), unreachable, trips)
+
+    return running.run(app, verb, names, work)
 
 
 def pick(app: App, names: Sequence[str]) -> list[Record]:

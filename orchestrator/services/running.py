@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from orchestrator.model import errors
 from orchestrator.ports.store import Run
 from orchestrator.services.app import App
+from orchestrator.services.catch_up import catch_up
+from orchestrator.services.report import Report
 
 
-@contextmanager
-def run(app: App, verb: str, names: Sequence[str]) -> Iterator[Run]:
-    """The run, owning the instances called `names` until the block ends. Raises LockHeld."""
+def run(app: App, verb: str, names: Sequence[str], work: Callable[[Run], Report]) -> Report:
+    """What `work` reports; the run owns the instances called `names` while it lasts, and what dead runs left open of them is known first.
+
+    Raises LockHeld, and what `work` raises.
+    """
     opened = app.store.begin(verb, names, app.wait)
     status, recap = "failed", ""
     try:
-        yield opened
-        status = "interrupted" if app.stopping.is_set() else "ok"
+        catch_up(app, opened, names)
+        report = work(opened)
+        status, recap = ("failed" if report.exit_code else "ok"), report.recap
+        return report
     except errors.OrchestratorError as error:
         recap = str(error)
         raise
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
     finally:
-        app.store.finish(opened, status, recap)
+        app.store.finish(opened, "interrupted" if app.stopping.is_set() else status, recap)

@@ -27,6 +27,8 @@ from tests.fakes.host import FakeFleet
 HOST = "n1"
 WRITES = ("begin", "place", "commit", "finish")
 KILLED = -signal.SIGKILL
+FAILING = "failing apply"
+"""An apply whose guest does not start, so that all is undone; hosts of later controllers are well again."""
 DEATHS = (("before", "finish"), ("before", "abandon"), ("after", "abandon"), ("before", "linger"))
 """A job that goes on is the same after an action as before the next one."""
 
@@ -168,12 +170,17 @@ class World:
         store = Watched(stores.open(f"sqlite:///{self.folder}/state.db", Clock(), Ids()), killer)
         host = Host(HOST, HOST, virt_type="qemu", physical_networks={"phys0": "br-phys0"})
         app = App(Inventory({HOST: host}, {"all": (HOST,)}), fleet, store, Clock())  # type: ignore[arg-type]
-        reports = [apply.apply(app, self.desired()) if verb == "apply" else lifecycle.act(app, verb, ["vm"]) for verb in verbs]
+        reports = [self._do(app, fleet, verb) for verb in verbs]
         return killer.counts, reports[-1]
 
+    def _do(self, app: App, fleet: FakeFleet, verb: str) -> Report:
+        if verb == FAILING:
+            fleet.fail(HOST, "qemu:///system start", stderr="error: no memory")
+        return apply.apply(app, self.desired()) if "apply" in verb else lifecycle.act(app, verb, ["vm"])
 
-def points(counts: dict[str, int]) -> list[Point]:
-    """Every point of a controller that made so many writes and actions."""
+
+def points(counts: dict[str, int], deaths: Sequence[tuple[str, str]] = DEATHS) -> list[Point]:
+    """Every point of a controller that made so many writes and actions, each action with every one of the deaths."""
     writes = [Point("write", number, when) for number in range(1, counts["write"] + 1) for when in ("before", "after")]
-    actions = [Point("action", number, *how) for number in range(1, counts["action"] + 1) for how in DEATHS]
+    actions = [Point("action", number, *how) for number in range(1, counts["action"] + 1) for how in deaths]
     return writes + actions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import tempfile
 from collections import Counter
@@ -23,6 +24,7 @@ PREPARED = {
     "destroy": ("apply",),
 }
 """What was done before the verb that is interrupted."""
+PAIRS = 40
 
 
 def record(world: World) -> Record | None:
@@ -100,6 +102,49 @@ def test_every_crash_point_converges(verb: str, memory: Path, capsys: pytest.Cap
         right = len(every) - len(wrong)
         print(f"\n{verb}: {right} of {len(every)} crash points resumed ({counts['write']} writes, {counts['action']} commands)")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_crash_point_of_an_undone_build_converges(memory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = World.new(memory / "before")
+    record(before)
+    calm = before.copy("calm")
+    code, counts = calm.run(harness.FAILING)
+    assert code == 0
+    undone = record(calm)
+    assert undone
+    assert undone.state == "ERROR"
+    calm.run("apply")
+    expected, every = end(calm), harness.points(counts, harness.DEATHS[:1])
+    for point in every:
+        world = before.copy("world")
+        assert world.run(harness.FAILING, point=point)[0] == harness.KILLED
+        assert world.run("apply", "apply")[0] == 0
+        assert end(world) == expected, point
+        assert world.fleet().hosts[HOST].starts == calm.fleet().hosts[HOST].starts, point
+        assert open_jobs(world) == 0, point
+        shutil.rmtree(world.folder)
+    with capsys.disabled():
+        print(f"\nundone build: {len(every)} of {len(every)} crash points resumed")
+
+
+def test_a_crash_in_the_recovery_from_a_crash_converges(memory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = World.new(memory / "before")
+    record(before)
+    calm = before.copy("calm")
+    _, counts = calm.run("apply")
+    expected, every, chance = end(calm), harness.points(counts), random.Random(7)
+    for _ in range(PAIRS):
+        first, second = chance.choice(every), chance.choice(every)
+        world = before.copy("world")
+        assert world.run("apply", point=first)[0] == harness.KILLED
+        world.run("apply", point=second)  # killed too, unless less was left to do
+        assert world.run("apply", "apply")[0] == 0
+        assert end(world) == expected, (first, second)
+        assert world.fleet().hosts[HOST].starts == calm.fleet().hosts[HOST].starts, (first, second)
+        assert open_jobs(world) == 0, (first, second)
+        shutil.rmtree(world.folder)
+    with capsys.disabled():
+        print(f"\n{PAIRS} of {PAIRS} pairs of crashes resumed")
 
 
 def resume(world: World, verb: str) -> None:

@@ -199,3 +199,17 @@ def test_verbs_that_a_state_forbids(site: Site) -> None:
         site.act("start", "a")
     with pytest.raises(errors.NotFound):
         site.act("stop", "nobody")
+
+
+def test_runs_keep_what_they_came_to(site: Site) -> None:
+    site.apply("a")
+    site.fleet.fail("n1", "virsh -q -c qemu:///system destroy")
+    site.fleet.fail("n2", "virsh -q -c qemu:///system destroy")
+    site.act("hard-reboot", "a")
+    with pytest.raises(errors.NotFound):
+        site.act("stop", "nobody")
+    assert [(run.verb, run.status, run.recap) for run in site.store.runs()] == [
+        ("stop", "failed", "no instance 'nobody'; see `orchestrator get instances`"),
+        ("hard-reboot", "failed", "0 changed, 0 unchanged, 1 failed"),
+        ("apply", "ok", "1 changed, 0 unchanged, 0 failed"),
+    ]

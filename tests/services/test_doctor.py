@@ -73,7 +73,12 @@ REFUSED = "error: failed to connect to the hypervisor\nerror: No such file or di
         (judged("rights", "1000\nops\n"), Level.FAILED, "may not", "'ops ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/orchestrator"),
         (judged("rights", "1000\nops\napt-get\n"), Level.FAILED, "there is no sudo", "apt-get install -y sudo && echo"),
         (judged("tools", "apt-get\n"), Level.OK, "all there", ""),
-        (judged("tools", "apt-get\nvirsh\nflock\ntee\n"), Level.FAILED, "virsh, flock, tee", "apt-get install -y coreutils libvirt-clients util-linux"),
+        (
+            judged("tools", "apt-get\nvirsh\nflock\ntee\n"),
+            Level.FAILED,
+            "virsh, flock, tee",
+            "apt-get install -y coreutils libvirt-clients util-linux",
+        ),
         (judged("tools", "dnf\nvirsh\n"), Level.FAILED, "virsh", "dnf install -y libvirt-client"),
         (judged("libvirt", "Using library: libvirt 9.0.0\nRunning hypervisor: QEMU 7.2.0\n"), Level.OK, "libvirt 9.0.0, QEMU 7.2.0", ""),
         (judged("libvirt", "1000\n", 1, REFUSED), Level.FAILED, "only root", "rights"),

@@ -15,6 +15,7 @@ from orchestrator.model.host import Inventory
 
 PLACE = re.compile(r"(.*):([0-9]+):([0-9]+)", re.DOTALL)
 
+
 def load(paths: Sequence[str]) -> Inventory:
     """The inventory of all sources together, later ones adding to earlier ones: files, directories, programs, `host1,host2,`.
 

@@ -105,9 +105,7 @@ def _run(argv: tuple[str, ...]) -> bytes:
     command = " ".join(argv)
     with tempfile.TemporaryFile() as errors:
         try:
-            process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
-            )
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
         except OSError as error:
             hint = "check its first line (#!) and its rights"
             raise SpecError("the inventory program cannot be run", command, error.strerror or "", hint) from None
