@@ -70,6 +70,7 @@ def check_effects(world: World, point: Point, reference: World) -> None:
 def memory() -> Iterator[Path]:
     """A folder in memory: hundreds of worlds, each with durable writes."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        World.new(Path(folder) / "warm").warm()
         yield Path(folder)
 
 
