@@ -100,7 +100,7 @@ class Wiring:
     def transport(self) -> Transport:
         from orchestrator.connections import choose
 
-        return choose.ChosenTransport()
+        return choose.ChosenTransport(self.settings.timeout)
 
     @cached_property
     def lab(self) -> Lab:

@@ -21,7 +21,7 @@ COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILED: "red"}
 @click.argument("pattern", default="all")
 @options.output("table", "json")
 @options.inventory
-@options.forks
+@options.reaching
 @options.everywhere
 @click.pass_context
 def doctor(context: click.Context, pattern: str, output: str) -> None:

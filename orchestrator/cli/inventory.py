@@ -88,7 +88,7 @@ def graph(wiring: Wiring, group: str) -> None:
 @click.argument("pattern", default="all")
 @options.output("table", "json")
 @options.inventory
-@options.forks
+@options.reaching
 @options.everywhere
 @click.pass_context
 def ping(context: click.Context, pattern: str, output: str) -> None:

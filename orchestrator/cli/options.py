@@ -92,6 +92,12 @@ forks = _option(
     callback=_noted("forks", lambda value: settings.forks((value,))),
     help="Hosts worked on at once; 10.",
 )
+timeout = _option(
+    "--timeout",
+    metavar="SECONDS",
+    callback=_noted("timeout", lambda value: settings.timeout((value,))),
+    help="How long to wait for a host that does not answer, or has fallen silent; 12, at least 5.",
+)
 wait = _option(
     "--wait",
     metavar="SECONDS",
@@ -103,8 +109,10 @@ everywhere = together(
     _option("--no-color", is_flag=True, callback=_color, help="No colours; as NO_COLOR. There are none when not on a terminal."),
 )
 """Flags of every verb."""
-wired = together(inventory, state, forks)
+reaching = together(forks, timeout)
 """For verbs that go to hosts."""
+wired = together(inventory, state, reaching)
+"""For those that ask the store as well."""
 changing = together(wired, wait)
 """For verbs that change instances."""
 variables = together(

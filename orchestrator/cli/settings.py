@@ -28,6 +28,7 @@ class Settings:
     state: str = ""
     forks: int = 10
     wait: float = 0.0
+    timeout: float = 12.0
     limit: str = ""
     variables: tuple[str, ...] = ()  # as given, in order: `name=value`, `{...}`, `@file`
     tags: tuple[str, ...] = ()
@@ -99,6 +100,14 @@ def seconds(texts: tuple[str, ...]) -> float:
     return found
 
 
+def timeout(texts: tuple[str, ...]) -> float:
+    """A time that a silent host is given: at least 5, since sessions give a sign of life every 4 s, and at most an hour."""
+    found = seconds(texts)
+    if not 5 <= found <= 3600:
+        raise ValueError("it takes a number of seconds, 5 to 3600")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One that may also stand in the environment and in files."""
@@ -112,6 +121,7 @@ READ = {
     "state": Setting(url, "the store: an SQLAlchemy URL, or the path of an SQLite file"),
     "forks": Setting(forks, "hosts worked on at once (10)"),
     "wait": Setting(seconds, "seconds to wait for instances that another run holds (0)"),
+    "timeout": Setting(timeout, "seconds to wait for a host that does not answer, or has fallen silent; at least 5 (12)"),
 }
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orchestrator.commands.command import Batch, Record
-from orchestrator.connections import local, ssh
+from orchestrator.connections import local, ssh, watchdog
 from orchestrator.model.host import Host
 
 
 class ChosenTransport:
-    """Fulfils ports.transport.Transport: `ansible_connection: local` runs here, everything else over SSH."""
+    """Fulfils ports.transport.Transport: `ansible_connection: local` runs here, everything else over SSH.
 
-    def __init__(self) -> None:
-        self._ssh = ssh.SshTransport()
-        self._local = local.LocalTransport()
+    `silence`: seconds after which a host that says nothing counts as gone; heartbeats come every 4 s, so at least 5.
+    """
+
+    def __init__(self, silence: float = watchdog.SILENCE) -> None:
+        self._ssh = ssh.SshTransport(silence)
+        self._local = local.LocalTransport(silence)
 
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         """Run the batch on the host; see the port."""

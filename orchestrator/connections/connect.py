@@ -27,8 +27,6 @@ LOGINS = 6
 PAUSES = (0.1, 0.3, 0.9, 2.7)
 """Seconds before trying again where a server hung up at once."""
 
-SILENT = f"no sign of life for {watchdog.SILENCE:.0f} s"
-
 CIPHER = "aes128-gcm@openssh.com"
 EXCHANGE = "curve25519-sha256@libssh.org"
 """Both a fraction of the CPU of the defaults (measured); all others stay on offer behind them."""
@@ -74,10 +72,10 @@ class Line:
 
 
 class Connection:
-    """An open, authenticated connection."""
+    """An open, authenticated connection; `patience`: seconds of silence after which its peer counts as gone."""
 
-    def __init__(self, transport: paramiko.Transport, line: Line, through: Connection | None) -> None:
-        self.transport = transport
+    def __init__(self, transport: paramiko.Transport, line: Line, through: Connection | None, patience: float) -> None:
+        self.transport, self.patience = transport, patience
         self.sessions = threading.BoundedSemaphore(SESSIONS)
         self._line, self._through = line, through
 
@@ -88,7 +86,7 @@ class Connection:
     def silence(self) -> Callable[[], bool]:
         """True, when called, if from now on nothing was heard for so long that the peer counts as gone."""
         start = time.monotonic()
-        return lambda: time.monotonic() - max(start, self._line.heard) > watchdog.SILENCE
+        return lambda: time.monotonic() - max(start, self._line.heard) > self.patience
 
     def abort(self) -> None:
         """Close at once, without a farewell; and so the connection that carries it, if that is silent as well."""
@@ -99,7 +97,7 @@ class Connection:
 
     def abandon(self) -> None:
         """Abort if nothing was heard for so long that the peer counts as gone."""
-        if time.monotonic() - self._line.heard > watchdog.SILENCE:
+        if time.monotonic() - self._line.heard > self.patience:
             self.abort()
 
     def close(self) -> None:
@@ -112,8 +110,8 @@ class _Dropped(errors.Unreachable):
 
 
 def connect(hop: Hop, through: Connection | None, dog: watchdog.Watchdog) -> Connection:
-    """Connect and log in within 12 s. Raises Unreachable: no answer, a host key unknown, changed or revoked, no accepted key."""
-    expired = watchdog.after(watchdog.SILENCE)
+    """Connect and log in within the watchdog's `silence`. Raises Unreachable: no answer, a host key unknown, changed or revoked, no accepted key."""
+    expired = watchdog.after(dog.silence)
     for pause in PAUSES:
         try:
             return _attempt(hop, through, dog, expired)
@@ -136,15 +134,15 @@ def _attempt(hop: Hop, through: Connection | None, dog: watchdog.Watchdog, expir
 
     with dog.watch(expired, abort) as watch:
         try:
-            line = Line(_carrier(hop, through))
+            line = Line(_carrier(hop, through, dog.silence))
             transport = paramiko.Transport(line)  # type: ignore[arg-type]  # any object with a socket's four methods
-            _handshake(transport, hop)
+            _handshake(transport, hop, dog.silence)
             identity.authenticate(transport, hop)
-            return Connection(transport, line, through)
+            return Connection(transport, line, through, dog.silence)
         except errors.OrchestratorError:
             abort()
             if watch.fired:
-                raise _unreachable(hop, SILENT) from None
+                raise _unreachable(hop, watchdog.silent(dog.silence)) from None
             raise
         except (paramiko.SSHException, OSError, EOFError) as error:
             abort()
@@ -152,13 +150,13 @@ def _attempt(hop: Hop, through: Connection | None, dog: watchdog.Watchdog, expir
                 through.abandon()
             if transport is not None and not transport.remote_version and not watch.fired:
                 raise _unreachable(hop, "the server hung up before it said anything", _Dropped) from error
-            raise _unreachable(hop, SILENT if watch.fired else reason(error)) from error
+            raise _unreachable(hop, watchdog.silent(dog.silence) if watch.fired else reason(error, dog.silence)) from error
 
 
-def reason(error: BaseException) -> str:
-    """Why, in words, for exceptions that may have none."""
+def reason(error: BaseException, patience: float) -> str:
+    """Why, in words, for exceptions that may have none; `patience`: seconds that were waited at most."""
     if isinstance(error, TimeoutError):
-        return SILENT
+        return watchdog.silent(patience)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or "the connection was closed there"
@@ -168,17 +166,17 @@ def _unreachable(hop: Hop, why: str, kind: type[errors.Unreachable] = errors.Unr
     return kind("cannot connect", where=hop.where, why=why, hint=f"try: ssh -p {hop.port} {hop.user}@{hop.address}")
 
 
-def _carrier(hop: Hop, through: Connection | None) -> socket.socket | paramiko.Channel:
+def _carrier(hop: Hop, through: Connection | None, patience: float) -> socket.socket | paramiko.Channel:
     if through is not None:
         target = (hop.address, hop.port)
-        return through.transport.open_channel("direct-tcpip", target, ("127.0.0.1", 0), timeout=watchdog.SILENCE)
+        return through.transport.open_channel("direct-tcpip", target, ("127.0.0.1", 0), timeout=patience)
     found = socket.getaddrinfo(hop.address, hop.port, type=socket.SOCK_STREAM)
-    carrier = socket.create_connection((hop.address, hop.port), timeout=watchdog.SILENCE / len(found))  # for each address
+    carrier = socket.create_connection((hop.address, hop.port), timeout=patience / len(found))  # for each address
     carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 44 ms a command otherwise
     return carrier
 
 
-def _handshake(transport: paramiko.Transport, hop: Hop) -> None:
+def _handshake(transport: paramiko.Transport, hop: Hop, patience: float) -> None:
     """Exchange keys and check the host's. Only key types known for the host are asked for, so that it shows the one we can check."""
     known = known_hosts.entries(hop.known_hosts, hop.address, hop.port)
     options = transport.get_security_options()
@@ -186,8 +184,8 @@ def _handshake(transport: paramiko.Transport, hop: Hop) -> None:
     options.key_types = tuple(dict.fromkeys(name for name in types if name in options.key_types)) or options.key_types
     options.ciphers = _first(CIPHER, tuple(options.ciphers))
     options.kex = _first(EXCHANGE, tuple(options.kex))
-    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = watchdog.SILENCE
-    transport.start_client(timeout=watchdog.SILENCE)
+    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = patience
+    transport.start_client(timeout=patience)
     key = transport.get_remote_server_key()
     _verify(hop, known, key.get_name(), key.asbytes())
 

@@ -21,7 +21,8 @@ RECEIVE = 256 * 1024
 class LocalTransport:
     """Fulfils ports.transport.Transport for hosts with `connection: local`."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence: float = watchdog.SILENCE) -> None:
+        self._silence = silence
         self._trips: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
 
@@ -32,7 +33,7 @@ class LocalTransport:
         with self._lock:
             self._trips[host.name] += 1
         with _session((*prefix, "sh", "-c", talk.script.bootstrap), talk) as process:
-            _converse(process, talk)
+            _converse(process, talk, self._silence)
         return talk.results()
 
     def trips(self, host: str) -> int:
@@ -65,7 +66,7 @@ def _session(argv: tuple[str, ...], talk: exchange.Exchange) -> Iterator[subproc
                 process.wait()
 
 
-def _converse(process: subprocess.Popen[bytes], talk: exchange.Exchange) -> None:
+def _converse(process: subprocess.Popen[bytes], talk: exchange.Exchange, silence: float) -> None:
     """Send and listen at once until the session ends. Raises what a silent or early end means."""
     if process.stdin is None or process.stdout is None:
         raise talk.cut("no pipes")
@@ -89,8 +90,8 @@ def _converse(process: subprocess.Popen[bytes], talk: exchange.Exchange) -> None
                     return
                 if not data:
                     raise talk.closed("the session was ended")
-            if time.monotonic() - heard > watchdog.SILENCE:
-                raise talk.cut(f"no sign of life for {watchdog.SILENCE:.0f} s")
+            if time.monotonic() - heard > silence:
+                raise talk.cut(watchdog.silent(silence))
 
 
 def _written(descriptor: int, rest: memoryview) -> memoryview:

@@ -23,9 +23,9 @@ RECEIVE = 256 * 1024
 class SshTransport:
     """Fulfils ports.transport.Transport. Connections open when first needed and again after a loss."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence: float = watchdog.SILENCE) -> None:
         self._config = ssh_config.Config()
-        self._dog = watchdog.Watchdog()
+        self._dog = watchdog.Watchdog(silence)
         self._lock = threading.Lock()
         self._connections: dict[tuple[route.Hop, ...], connect.Connection] = {}
         self._opening: dict[tuple[route.Hop, ...], threading.Lock] = collections.defaultdict(threading.Lock)
@@ -85,7 +85,7 @@ def _converse(connection: connect.Connection, command: str, talk: exchange.Excha
     channel: paramiko.Channel | None = None
     try:
         channel = _session(connection)
-        channel.settimeout(watchdog.SILENCE)
+        channel.settimeout(connection.patience)
         channel.exec_command(command)  # waits without a deadline of its own; so does much below: hence the watchdog
         if not _send(connection, channel, talk):
             _receive(connection, channel, talk)
@@ -93,7 +93,7 @@ def _converse(connection: connect.Connection, command: str, talk: exchange.Excha
     except (paramiko.SSHException, EOFError, OSError) as error:
         if gone := silent():
             connection.abort()
-        raise talk.cut(connect.SILENT if gone else connect.reason(error)) from error
+        raise talk.cut(watchdog.silent(connection.patience) if gone else connect.reason(error, connection.patience)) from error
     finally:
         if channel is not None:
             with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
@@ -104,10 +104,10 @@ def _session(connection: connect.Connection) -> paramiko.Channel:
     """A new channel. The server may still count sessions that were closed here, and refuse; paramiko tells one of several refused at once why."""
     import paramiko
 
-    expired = watchdog.after(watchdog.SILENCE)
+    expired = watchdog.after(connection.patience)
     while True:
         try:
-            return connection.transport.open_session(timeout=watchdog.SILENCE)
+            return connection.transport.open_session(timeout=connection.patience)
         except paramiko.SSHException:
             if expired() or not connection.alive:
                 raise

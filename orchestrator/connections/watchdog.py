@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 SILENCE = 12.0
-"""Seconds without a byte from the peer, or for connecting, after which it counts as gone. Sessions send a heartbeat every 4 s."""
+"""Seconds without a byte from the peer, or for connecting, after which it counts as gone, unless told otherwise. Sessions send a heartbeat every 4 s."""
 
 INTERVAL = 0.5
 
@@ -21,9 +21,10 @@ class Watch:
 
 
 class Watchdog:
-    """One thread that ends what has expired. It starts with the first watch and ends with `close`."""
+    """One thread that ends what has expired. It starts with the first watch and ends with `close`. `silence`: in seconds, what SILENCE is by default."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence: float = SILENCE) -> None:
+        self.silence = silence
         self._watches: set[Watch] = set()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -71,3 +72,8 @@ def after(seconds: float) -> Callable[[], bool]:
     """True once `seconds` have passed from now."""
     end = time.monotonic() + seconds
     return lambda: time.monotonic() > end
+
+
+def silent(seconds: float) -> str:
+    """Why a peer was given up."""
+    return f"no sign of life for {seconds:g} s"

@@ -33,6 +33,7 @@ USAGE = {
     ("apply", "-f", "many", "site.yaml"): "it takes a whole number, 1 to 1000",
     ("apply", "--wait", "-1", "site.yaml"): "it takes a number of seconds",
     ("apply", "--wait", "nan", "site.yaml"): "it takes a number of seconds",
+    ("apply", "--timeout", "4", "site.yaml"): "it takes a number of seconds, 5 to 3600",
     ("apply", "-e", "count", "site.yaml"): "not a variable; write -e name=value",
     ("apply", "-e", "a-b=1", "site.yaml"): "'a-b' cannot be the name of a variable",
     ("apply", "-e", "{count: [}", "site.yaml"): "cannot read the variables",

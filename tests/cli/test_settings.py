@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +36,10 @@ def test_flags_win_then_the_first_layer() -> None:
         ("wait", "inf", "it takes a number of seconds"),
         ("state", "", "state cannot be '': it takes one value"),
         ("fork", "1", "unknown setting 'fork'; did you mean 'forks'?"),
-        ("colour", "1", "unknown setting 'colour'; settings are inventory, state, forks, wait"),
+        ("colour", "1", "unknown setting 'colour'; settings are inventory, state, forks, wait, timeout"),
+        ("timeout", "4.9", "timeout cannot be '4.9': it takes a number of seconds, 5 to 3600"),
+        ("timeout", "3601", "it takes a number of seconds, 5 to 3600"),
+        ("timeout", "nan", "it takes a number of seconds"),
     ],
 )
 def test_wrong_values(name: str, text: str, words: str) -> None:
@@ -135,6 +141,19 @@ def test_colours_are_for_terminals(operator: Operator, monkeypatch: pytest.Monke
     monkeypatch.setenv("NO_COLOR", variable)
     done = operator("plan", "site.yaml", *flags)
     assert "\x1b" not in done.out + done.err
+
+
+@pytest.mark.parametrize("flag", [True, False], ids=["flag", "environment"])
+def test_a_silent_host_gets_its_time_and_no_more(operator: Operator, flag: bool) -> None:
+    """The real transport, and a listener that never says a word."""
+    environment = {**world.environment(operator.folder), "ORCHESTRATOR_TIMEOUT": "3600" if flag else "5.5"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        operator.write("silent.yaml", f"all: {{hosts: {{n9: {{ansible_host: 127.0.0.1, ansible_port: {silent.getsockname()[1]}}}}}}}\n")
+        argv = ["inventory", "ping", "-i", "silent.yaml", *(["--timeout", "5"] if flag else [])]
+        command = [sys.executable, "-c", "from orchestrator.main import main; main()", *argv]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 4, done
+    assert f"no sign of life for {'5' if flag else '5.5'} s" in done.stdout + done.stderr
 
 
 def test_root_and_verb_flags_of_one_kind(operator: Operator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.commands.command import Batch, Command, Lane
-from orchestrator.connections import connect, ssh
+from orchestrator.connections import choose, connect, ssh
 from orchestrator.model import errors
 from orchestrator.model.host import Host
 from tests.contracts import sshd, wires
@@ -94,6 +95,19 @@ def test_stopped_server_is_noticed(tmp_path: Path, lanes: tuple[Lane, ...]) -> N
             running.result(timeout=15)
         with pytest.raises(errors.Unreachable, match="no sign of life for 12 s"):
             pool.submit(transport.run, server.host(), Batch("b", 0), wires.ignore).result(timeout=15)
+        transport.close()
+
+
+@pytest.mark.parametrize("connection", ["ssh", "local"])
+def test_how_long_silence_may_last_is_for_the_maker_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: str) -> None:
+    mute = tmp_path / "sh"
+    mute.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    mute.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        transport = choose.ChosenTransport(5)
+        with pytest.raises(errors.Unreachable, match="no sign of life for 5 s"):
+            transport.run(Host("h9", "127.0.0.1", silent.getsockname()[1], "root", connection=connection), Batch("b", 0), wires.ignore)
         transport.close()
 
 
