@@ -39,16 +39,19 @@ class Lab:
         """What a shell line prints on a host."""
         return self.on(host, f"sh -c {shlex.quote(text)}")
 
+    def files(self, host: str) -> Path:
+        """The root of a host's own files, seen from this machine: to read them is no login and takes no time."""
+        return Path(f"/proc/{self.hosts[host]['pid']}/root")
+
     def journal(self) -> dict[str, list[str]]:
         """Each host's own journal of changing commands."""
-        path = "/var/log/orchestrator/journal.log"
-        return {host: self.script(host, f"cat {path} 2>/dev/null || true").splitlines() for host in self.hosts}
+        paths = {host: self.files(host) / "var/log/orchestrator/journal.log" for host in self.hosts}
+        return {host: path.read_text().splitlines() if path.exists() else [] for host, path in paths.items()}
 
     def starts(self, host: str) -> dict[str, int]:
         """How often QEMU was started for each domain, by libvirt's own log."""
-        found = self.script(host, "cd /var/log/libvirt/qemu 2>/dev/null && grep -c 'starting up libvirt' *.log /dev/null || true")
-        lines = [line.rsplit(":", 1) for line in found.splitlines()]
-        return {name.removesuffix(".log"): int(count) for name, count in lines if name != "/dev/null"}
+        logs = (self.files(host) / "var/log/libvirt/qemu").glob("*.log")
+        return {log.stem: log.read_text(errors="replace").count(": starting up libvirt") for log in logs}
 
 
 @dataclasses.dataclass(frozen=True)
