@@ -124,8 +124,11 @@ def _settle_down(context: Context, host: Host, trackers: Sequence[Tracker], fact
             break
         context.clock.sleep(POLL)
         keys = _keys(missing)
-        reads = context.transport.run(host, Batch(f"{job}-look", context.run.epoch, reads=gather.commands(keys)), lambda record: None)
-        facts = {**facts, **gather.parse(keys, reads)}
+        look = Batch(f"{job}-look", context.run.epoch, reads=gather.commands(keys))
+        try:
+            facts = {**facts, **gather.parse(keys, context.transport.run(host, look, lambda record: None))}
+        except errors.Unreachable as lost:  # the look was not sent; what came before it was
+            raise errors.OutcomeUnknown(lost.what, lost.where, lost.why, lost.hint) from lost
     return facts
 
 

@@ -105,6 +105,23 @@ def test_a_cut_connection_is_unknown_and_the_next_apply_adopts_what_the_host_did
     assert site.store.open_jobs() == ()
 
 
+def test_a_host_lost_while_its_guest_is_waited_for_is_unknown(site: Site) -> None:
+    site.apply("a")
+    site.act("stop", "a")
+    host = site.record("a").instance.host
+
+    def lose(progress: Progress) -> None:
+        if progress.step == "spawning.start_domain":  # it goes off at once, and when one looks again the host is gone
+            site.fleet.kill_qemu(host, site.record("a").instance.domain)
+            site.fleet.unreachable(host)
+
+    assert lifecycle.act(replace(site.app, report=lose), "start", ("a",)).count("unknown") == 1
+    assert len(site.store.open_jobs()) == 1
+    site.fleet.heal(host)
+    assert site.apply("a").count("changed") == 1
+    assert site.store.open_jobs() == ()
+
+
 def test_a_job_that_could_only_be_waited_for_is_over_too(site: Site) -> None:
     site.apply("a")
     host = site.record("a").instance.host
