@@ -40,7 +40,7 @@ def test_paths_that_are_named_are_there(page: Path) -> None:
 @every
 def test_pages_speak_of_the_product_alone(page: Path) -> None:
     """Nothing of the machine that a page was written on."""
-    assert re.findall(r"/work/\S*|/tmp/\S*", page.read_text()) == []
+    assert re.findall(r"/tmp/\S*|/root/\S*", page.read_text()) == []
 
 
 def test_the_index_names_every_page() -> None:
