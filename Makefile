@@ -8,7 +8,7 @@ ORC := $(VENV)/bin/orchestrator
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # The demo keeps to a folder of its own, so that `make demo-down` can remove every trace of it.
 DEMO := $(HOME)/.local/state/orchestrator-demo
-DEMO_ENV := env ORCHESTRATOR_LAB_DIR=$(DEMO)/lab ORCHESTRATOR_STATE=$(DEMO)/state.db
+DEMO_ENV := env ORCHESTRATOR_LAB_DIR=$(DEMO)/lab ORCHESTRATOR_STATE=$(DEMO)/state.db XDG_CACHE_HOME=$(DEMO)/cache
 DEMO_INVENTORY = $$($(DEMO_ENV) $(ORC) lab status --name demo -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)["inventory"])')
 
 .PHONY: help

@@ -79,10 +79,12 @@ class Wiring:
 
     def desired(self, files: Sequence[Path]) -> Desired:
         """The desired state of playbooks, with the variables and tags of the settings. Raises SpecErrors."""
-        from orchestrator.files import given, playbook
+        from orchestrator.files import digests, given, playbook
 
         chosen = self.settings
-        return playbook.load(files, self.inventory(), given.read(chosen.variables), chosen.tags, chosen.skip_tags)
+        variables = given.read(chosen.variables)
+        with digests.kept(settings.cache_folder(os.environ)) as known:
+            return playbook.load(files, self.inventory(), variables, chosen.tags, chosen.skip_tags, digests=known)
 
     def schema(self) -> Mapping[str, object]:
         """JSON Schema of playbooks."""

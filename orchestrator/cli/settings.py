@@ -146,6 +146,11 @@ def state_folder(environ: Mapping[str, str]) -> Path | None:
     return folder(environ, "XDG_STATE_HOME", ".local/state")
 
 
+def cache_folder(environ: Mapping[str, str]) -> Path | None:
+    """Where what can be worked out again is kept."""
+    return folder(environ, "XDG_CACHE_HOME", ".cache")
+
+
 def files(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Where the user's and the system's settings would be."""
     own = folder(environ, "XDG_CONFIG_HOME", ".config")

@@ -48,7 +48,7 @@ def check_source(source: str) -> None:
 def inspect(file: Path, disk_format: str, checksum: str | None, digests: MutableMapping[str, str]) -> Inspected:
     """What is in `file`, a `disk_format` image.
 
-    `digests` remembers checksums by path, size, time and inode, so that a big file is read once.
+    `digests` remembers checksums by algorithm and `identity`, so that a big file is read once.
     SpecError without a place: missing, not a regular file, empty, not of the format, refused for what its header says;
     WrongChecksum.
     """
@@ -62,7 +62,7 @@ def inspect(file: Path, disk_format: str, checksum: str | None, digests: Mutable
             virtual = VIRTUAL_SIZES[disk_format](lambda offset, length: os.pread(descriptor, length, offset), before.st_size)
         except errors.SpecError as error:
             raise errors.SpecError(f"'{file}'", why=f"{error.what}: {error.why}", hint=error.hint) from None
-        key = f"{file}:{before.st_size}:{before.st_mtime_ns}:{before.st_ino}"
+        key = identity(file, before)
         wanted = ("sha256", *(["sha512"] if (checksum or "").startswith("sha512:") else []))
         if any(f"{algorithm}:{key}" not in digests for algorithm in wanted):
             found = _digest(descriptor, wanted)
@@ -79,6 +79,16 @@ def inspect(file: Path, disk_format: str, checksum: str | None, digests: Mutable
                 hint="fetch the file again, or correct the checksum",
             )
     return Inspected(digests[f"sha256:{key}"], before.st_size, virtual)
+
+
+def identity(file: Path, status: os.stat_result) -> str:
+    """What tells a file and its content from any other without reading it: path, size, times (the kernel's own as well), inode, device."""
+    return ":".join(str(word) for word in (os.path.abspath(file), *_times(status), status.st_ino, status.st_dev))  # noqa: PTH100 - follows no link
+
+
+def path_of(key: str) -> Path:
+    """The path in a key of `digests`."""
+    return Path(key.partition(":")[2].rsplit(":", 5)[0])
 
 
 @contextlib.contextmanager
@@ -105,5 +115,9 @@ def _digest(descriptor: int, algorithms: tuple[str, ...]) -> dict[str, str]:
     return {algorithm: each.hexdigest() for algorithm, each in sums.items()}
 
 
+def _times(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def _changed(before: os.stat_result, after: os.stat_result) -> bool:
-    return (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+    return _times(before) != _times(after)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import settings
+from orchestrator.files import digests, image
 from orchestrator.model import errors
 from tests.cli import world
 from tests.cli.world import Operator
@@ -169,3 +170,17 @@ def test_root_and_verb_flags_of_one_kind(operator: Operator) -> None:
 def test_the_operators_environment_is_no_test_s(tmp_path: Path) -> None:
     assert world.environment(tmp_path)["HOME"] == str(tmp_path)
     assert set(world.environment(tmp_path)) <= {*os.environ, "HOME"}
+
+
+def test_an_image_is_read_by_the_first_command_only(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "SETTLED", 0.0)
+    real, reads = image._digest, list[int]()
+    monkeypatch.setattr(image, "_digest", lambda descriptor, algorithms: reads.append(1) or real(descriptor, algorithms))  # type: ignore[func-returns-value]
+    operator.ok("validate", "site.yaml")
+    operator.ok("apply", "site.yaml")
+    assert len(reads) == 1
+    assert (operator.folder / ".cache/orchestrator/digests.json").exists()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(operator.folder / "c"))
+    operator.ok("validate", "site.yaml")
+    assert len(reads) == 2
+    assert (operator.folder / "c/orchestrator/digests.json").exists()
