@@ -225,7 +225,8 @@ def test_file_in_the_image_s_way_is_not_overwritten(labs: practice.PracticeHosts
 
 
 def forget_folder(folder: folders.Folder) -> None:
-    shutil.rmtree(folder.path)
+    while folder.path.exists():  # its hosts still write into it
+        shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def cut_switch(folder: folders.Folder) -> None:

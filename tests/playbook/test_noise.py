@@ -6,7 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.files import playbook
@@ -85,7 +85,7 @@ def test_any_document(value: object) -> None:
     judge(json.dumps(value).encode())
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(PLAYS)
 def test_plausible_plays(plays: object) -> None:
     judge(json.dumps(plays).encode())
