@@ -14,6 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from orchestrator.engine.context import Progress
+from orchestrator.model import names
 
 STYLES = {"failed": "red", "unknown": "red", "unreachable": "red", "locked": "yellow", "changed": "green"}
 REFRESH = 8  # times a second
@@ -62,7 +63,7 @@ def _line(name: str, row: Row, now: float) -> Text:
     told = row.progress
     elapsed = f"{(row.until or now) - row.since:5.1f} s"
     result = told.result if row.until or told.result == "failed" else ""
-    words = " ".join(word for word in (told.state, told.step, result) if word)
+    words = " ".join(word for word in (told.state, names.step_within(told.state, told.step), result) if word)
     return Text.assemble((name, ""), "  ", (elapsed, "dim"), "  ", (words, STYLES.get(told.result, "") if result else "cyan"))
 
 

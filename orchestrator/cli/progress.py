@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli import output
+from orchestrator.model import names
 
 if TYPE_CHECKING:
     from orchestrator.cli.wiring import Wiring
@@ -38,7 +39,8 @@ def lines(verbose: int) -> Callable[[Progress], None]:
     def report(progress: Progress) -> None:
         if progress.step and not (verbose or progress.result == "failed"):
             return
-        what = ": ".join(word for word in (progress.state, progress.step, progress.result) if word)
+        step = names.step_within(progress.state, progress.step)
+        what = ": ".join(word for word in (progress.state, step, progress.result) if word)
         output.tell(f"{progress.host}  {progress.name}  {what}")
 
     return report

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record
+from orchestrator.engine import mismatch
 from orchestrator.engine.context import Context, Outcome, Progress
 from orchestrator.engine.tracker import POWER, Tracker
 from orchestrator.facts import domain as domains
@@ -144,8 +145,8 @@ def _not_as_expected(tracker: Tracker, facts: Facts) -> errors.HostError:
     key = _unmet(tracker, facts)[0]
     return errors.HostError(
         f"instance {tracker.instance.name!r}: not as expected after its steps",
-        f"{tracker.instance.host}: {key}",
-        f"expected {tracker.course.expects[key]}, found {facts.get(key)}",
+        tracker.instance.host,
+        mismatch.words(key, tracker.course.expects[key], facts),
         f"see `orchestrator logs {tracker.instance.name}`",
     )
 

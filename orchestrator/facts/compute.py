@@ -21,6 +21,9 @@ class Key:
 
     path: str
 
+    def __str__(self) -> str:
+        return "the host"
+
 
 @dataclass(frozen=True, slots=True)
 class Compute:

@@ -15,6 +15,9 @@ class Key:
 
     path: str
 
+    def __str__(self) -> str:
+        return self.path
+
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
     return (Command(("sha256sum", "--", *(key.path for key in keys)), accepts=(0, 1)),)

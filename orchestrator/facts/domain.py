@@ -25,6 +25,9 @@ class Key:
 
     name: str
 
+    def __str__(self) -> str:
+        return f"domain {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Domain:

@@ -16,6 +16,9 @@ class Key:
 
     job: str
 
+    def __str__(self) -> str:
+        return f"job {self.job}"
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:

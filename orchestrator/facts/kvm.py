@@ -18,6 +18,9 @@ SCRIPT = (
 class Key:
     """The host; the fact is True or False."""
 
+    def __str__(self) -> str:
+        return "KVM"
+
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
     return (Command(("sh", "-c", SCRIPT, "kvm"), accepts=(0, 1), timeout=15),)

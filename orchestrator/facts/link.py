@@ -18,6 +18,9 @@ class Key:
 
     name: str
 
+    def __str__(self) -> str:
+        return f"network device {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

@@ -17,6 +17,11 @@ def domain(number: int) -> str:
     return f"instance-{number:08x}"
 
 
+def step_within(state: str, step: str) -> str:
+    """A step's name as shown under its state: without its group when that is what the state is called."""
+    return step.removeprefix(f"{state}.")
+
+
 def tap(port_id: str) -> str:
     """Tap device of a port (neutron `tap` + 11 characters of the port id): 14 characters, the kernel allows 15."""
     return f"tap{port_id[:11]}"

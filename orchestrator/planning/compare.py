@@ -2,27 +2,66 @@
 
 from __future__ import annotations
 
-from orchestrator.model.desired import Desired, InstanceRequest
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+from orchestrator.commands import quoting
+from orchestrator.model.desired import Desired, Flavor, InstanceRequest
 from orchestrator.model.instance import Instance
+
+NONE = "none"
 
 
 def differences(instance: Instance, request: InstanceRequest, desired: Desired) -> tuple[str, ...]:
     """`field: recorded -> wished`, for each field that a running instance cannot take over."""
-    flavor = desired.flavors[request.flavor]
-    pairs = (
-        ("flavor", instance.flavor, flavor),
-        ("image", instance.image.name, request.image),
-        ("networks", [port.network for port in instance.ports], [wish.network for wish in request.networks]),
-        ("keypair", instance.keypair, request.keypair),
-        ("user_data", instance.user_data, request.user_data),
-        ("config_drive", instance.config_drive, request.config_drive),
-        ("metadata", dict(instance.metadata), dict(request.metadata)),
-        ("tags", instance.tags, request.tags),
-    )
-    changed = [f"{name}: {was} -> {wished}" for name, was, wished in pairs if was != wished]
+    return (*_flavor(instance.flavor, desired.flavors[request.flavor]), *_fields(instance, request), *_ports(instance, request))
+
+
+def _flavor(was: Flavor, wished: Flavor) -> Iterator[str]:
+    if was.name != wished.name:
+        yield f"flavor: {was.name} -> {wished.name}"
+    elif was != wished:
+        old, new = dataclasses.asdict(was), dataclasses.asdict(wished)
+        yield f"flavor {was.name}: " + ", ".join(f"{field}: {old[field]} -> {new[field]}" for field in old if old[field] != new[field])
+
+
+def _fields(instance: Instance, request: InstanceRequest) -> Iterator[str]:
+    pairs = {
+        "image": (instance.image.name, request.image),
+        "networks": (_list([port.network for port in instance.ports]), _list([wish.network for wish in request.networks])),
+        "keypair": (instance.keypair or NONE, request.keypair or NONE),
+        "config_drive": (_word(instance.config_drive), _word(request.config_drive)),
+        **_metadata(instance.metadata, request.metadata),
+        "tags": (_list(instance.tags), _list(request.tags)),
+    }
+    yield from (f"{name}: {was} -> {wished}" for name, (was, wished) in pairs.items() if was != wished)
+    if instance.user_data != request.user_data:  # not shown: it may be long, and secret
+        yield "user_data: " + ("is new" if instance.user_data is None else "is gone" if request.user_data is None else "differs")
+
+
+def _metadata(was: Mapping[str, str], wished: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    return {
+        f"metadata.{key}": (_value(was, key), _value(wished, key))
+        for key in dict.fromkeys((*was, *wished))
+        if was.get(key) != wished.get(key)
+    }
+
+
+def _value(metadata: Mapping[str, str], key: str) -> str:
+    return quoting.line(metadata[key]) or "''" if key in metadata else NONE
+
+
+def _list(words: Sequence[str]) -> str:
+    return ", ".join(words) or NONE
+
+
+def _word(flag: bool) -> str:
+    return "true" if flag else "false"
+
+
+def _ports(instance: Instance, request: InstanceRequest) -> Iterator[str]:
     for port, wish in zip(instance.ports, request.networks, strict=False):
         if wish.fixed_ip and wish.fixed_ip not in port.fixed_ips:
-            changed.append(f"fixed_ip: {', '.join(port.fixed_ips)} -> {wish.fixed_ip}")
+            yield f"fixed_ip: {_list(port.fixed_ips)} -> {wish.fixed_ip}"
         if wish.mac and wish.mac != port.mac:
-            changed.append(f"mac: {port.mac} -> {wish.mac}")
-    return tuple(changed)
+            yield f"mac: {port.mac} -> {wish.mac}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from orchestrator.commands import quoting
 from orchestrator.commands.command import Action, Command, Upload
+from orchestrator.model import names
 from orchestrator.planning import decide
 from orchestrator.planning.course import Course, Leg
 from orchestrator.planning.plan import UNREACHABLE, Change, Plan
@@ -67,7 +68,7 @@ def _details(change: Change, whole: bool) -> Iterator[str]:
 
 
 def _leg(leg: Leg, whole: bool) -> Iterator[str]:
-    yield f"      {leg.step}: {quoting.line(leg.why)}"
+    yield f"      {names.step_within(leg.state, leg.step)}: {quoting.line(leg.why)}"
     if whole:
         for action in leg.actions:
             yield from (f"        {line}" for line in _action(action))

@@ -23,10 +23,10 @@ def test_the_view_has_the_latest_of_each_instance() -> None:
     now[0] = 20.0
     assert shown(view).splitlines() == [
         "n1",
-        "├── web-1    10.0 s  spawning spawning.start_domain",
+        "├── web-1    10.0 s  spawning start_domain",
         "└── web-20    2.5 s  ACTIVE changed",
         "n2",
-        "└── web-3   10.0 s  block_device_mapping block_device_mapping.create_disks failed",
+        "└── web-3   10.0 s  block_device_mapping create_disks failed",
     ]
 
 

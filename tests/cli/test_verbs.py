@@ -57,7 +57,7 @@ def test_apply_tells_and_does_nothing_twice(operator: Operator) -> None:
 
 
 def test_apply_verbose_tells_every_step(operator: Operator) -> None:
-    assert "n1  web-1  networking: networking.ensure_bridge: done" in operator.ok("-v", "apply", "site.yaml").err.splitlines()
+    assert "n1  web-1  networking: ensure_bridge: done" in operator.ok("-v", "apply", "site.yaml").err.splitlines()
 
 
 def test_apply_as_json(operator: Operator) -> None:

@@ -195,7 +195,7 @@ def test_a_store_older_than_the_host_is_refused(site: Site) -> None:
     host.domains["instance-00000002"].name = "instance-00000002"
     other = "n2" if record.instance.host == "n1" else "n1"
     site.fleet.hosts[other].domains["instance-00000002"] = host.domains["instance-00000002"]
-    with pytest.raises(errors.Conflict, match="older than the host"):
+    with pytest.raises(errors.Conflict, match="domain instance-00000002 is there already: the store is older than the host"):
         site.apply("b")
     assert site.store.records() == ()
 

@@ -1,0 +1,66 @@
+"""What an existing instance is made of and what the playbook says now, in an operator's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.model.desired import Desired, Flavor, InstanceRequest, NetworkRequest
+from orchestrator.planning import compare
+from tests.samples import instances
+
+FLAVOR = Flavor("m1.tiny", 1, 128, 1)
+PORT = replace(instances.port(), fixed_ips=("10.0.0.5",), mac="fa:16:3e:00:00:01")
+MADE = replace(
+    instances.new(1), flavor=FLAVOR, ports=(PORT,), keypair="ops", user_data="#!/bin/sh\n", metadata={"role": "web", "tier": "1"}, tags=("web",)
+)  # fmt: skip
+SAME = InstanceRequest(
+    "web-1", "m1.tiny", "cirros", ("h1",), (NetworkRequest("private"),), "ops", None, "#!/bin/sh\n", False,
+    {"role": "web", "tier": "1"}, ("web",),
+)  # fmt: skip
+
+
+def differences(flavor: Flavor = FLAVOR, **changes: object) -> tuple[str, ...]:
+    request = replace(SAME, flavor=flavor.name, **changes)  # type: ignore[arg-type]
+    return compare.differences(MADE, request, Desired({flavor.name: flavor}))
+
+
+def test_nothing_differs() -> None:
+    assert differences() == ()
+    assert differences(networks=(NetworkRequest("private", "10.0.0.5", "fa:16:3e:00:00:01"),)) == ()
+
+
+@pytest.mark.parametrize(
+    ("flavor", "line"),
+    [
+        (replace(FLAVOR, ram=256), "flavor m1.tiny: ram: 128 -> 256"),
+        (replace(FLAVOR, ram=256, swap=64), "flavor m1.tiny: ram: 128 -> 256, swap: 0 -> 64"),
+        (Flavor("m1.small", 1, 512, 1), "flavor: m1.tiny -> m1.small"),
+    ],
+)
+def test_flavors(flavor: Flavor, line: str) -> None:
+    assert differences(flavor) == (line,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        ({"image": "debian"}, ("image: cirros -> debian",)),
+        ({"networks": ()}, ("networks: private -> none",)),
+        ({"networks": (NetworkRequest("private"), NetworkRequest("flat"))}, ("networks: private -> private, flat",)),
+        ({"networks": (NetworkRequest("private", "10.0.0.6"),)}, ("fixed_ip: 10.0.0.5 -> 10.0.0.6",)),
+        ({"networks": (NetworkRequest("private", None, "fa:16:3e:00:00:02"),)}, ("mac: fa:16:3e:00:00:01 -> fa:16:3e:00:00:02",)),
+        ({"keypair": None}, ("keypair: ops -> none",)),
+        ({"config_drive": True}, ("config_drive: false -> true",)),
+        ({"metadata": {"role": "db", "tier": "1"}}, ("metadata.role: web -> db",)),
+        ({"metadata": {"role": "web", "zone": ""}}, ("metadata.tier: 1 -> none", "metadata.zone: none -> ''")),
+        ({"metadata": {"role": "web", "tier": "1\n2"}}, ("metadata.tier: 1 -> 1\\n2",)),
+        ({"tags": ("web", "db")}, ("tags: web -> web, db",)),
+        ({"tags": ()}, ("tags: web -> none",)),
+        ({"user_data": "password: hunter2"}, ("user_data: differs",)),
+        ({"user_data": None}, ("user_data: is gone",)),
+    ],
+)
+def test_fields(changes: dict[str, object], lines: tuple[str, ...]) -> None:
+    assert differences(**changes) == lines  # type: ignore[arg-type]
