@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from orchestrator.commands.command import Action, Command, Lane, Record
 from orchestrator.engine import machine
 from orchestrator.model import errors
@@ -76,13 +78,13 @@ class Tracker:
         return moves
 
     def fail(self, fault: str, undone: bool) -> Move:
-        """To the failure state. `undone`: nothing is left of the course, its kept undo can go."""
-        return self._move(FAIL, fault=fault, clears=undone)
+        """To the failure state. `undone`: nothing is left of the course, its kept undo can go. A guest that ran counts as launched from then on."""
+        return dataclasses.replace(self._move(FAIL, fault=fault, clears=undone), launched=self.course.ran)
 
     @property
     def undoes(self) -> bool:
-        """Whether a failure here has everything undone."""
-        return any(state.undoes for state in self.course.path if state.name == self.state)
+        """Whether a failure here has everything undone: never what a guest has run on."""
+        return not self.course.ran and any(state.undoes for state in self.course.path if state.name == self.state)
 
     def _has_ended(self, number: int) -> bool:
         leg = self.course.legs[number]

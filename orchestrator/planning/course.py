@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.commands.command import Action
+from orchestrator.facts import domain as domains
+from orchestrator.facts import file
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Instance, Record
+from orchestrator.rendering import domain
 from orchestrator.states import step as steps
 from orchestrator.states.instance import TABLE
 from orchestrator.states.table import State
@@ -31,7 +34,8 @@ class Leg:
 class Course:
     """`path` is the busy states in order, `rest` where they lead; `expects` what will be true there, within `patience` seconds.
 
-    With a `problem` the way is blocked before its first action: it says why.
+    With a `problem` the way is blocked before its first action: it says why. `ran`: the guest may have written to its disks before, so that
+    nothing of it may be undone, even where its record knows of no end of its build.
     """
 
     record: Record
@@ -42,6 +46,7 @@ class Course:
     expects: Mapping[Key, object] = dataclasses.field(default_factory=dict)
     patience: float = 0.0
     problem: errors.HostError | None = None
+    ran: bool = False
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -49,8 +54,9 @@ class Course:
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    """Every fact that any step of the table would look at."""
-    return tuple(dict.fromkeys(key for state in TABLE.states for name in state.steps for key in steps.find(name).needs(instance)))
+    """Every fact that any step of the table would look at, and whether the guest ever ran."""
+    own = (key for state in TABLE.states for name in state.steps for key in steps.find(name).needs(instance))
+    return tuple(dict.fromkeys((*own, _console(instance))))
 
 
 def chart(record: Record, triggers: Sequence[str], facts: Facts) -> Course:
@@ -59,7 +65,7 @@ def chart(record: Record, triggers: Sequence[str], facts: Facts) -> Course:
     Raises StateError when a trigger is not legal.
     """
     path, rest = _path(_after(record, triggers))
-    course = Course(record, tuple(triggers), path, rest)
+    course = Course(record, tuple(triggers), path, rest, ran=_ran(record.instance, facts))
     predicted, changed, legs = dict(facts), dict[Key, object](), list[Leg]()
     patience = 0.0
     for state in path:
@@ -85,6 +91,17 @@ def chart(record: Record, triggers: Sequence[str], facts: Facts) -> Course:
             changed.update(expected)
             patience = max(patience, step.PATIENCE)
     return dataclasses.replace(course, legs=tuple(legs), expects=changed, patience=patience)
+
+
+def _ran(instance: Instance, facts: Facts) -> bool:
+    found = facts.get(domains.Key(instance.domain))
+    running = isinstance(found, domains.Domain) and found.state == "running"
+    return instance.launched or running or facts.get(_console(instance)) is not None
+
+
+def _console(instance: Instance) -> file.Key:
+    """The log that libvirt begins with the first start of a guest, and that outlives it."""
+    return file.Key(domain.console_log_path(instance))
 
 
 def _after(record: Record, triggers: Sequence[str]) -> State:

@@ -30,6 +30,11 @@ def config_drive_path(instance: model.Instance) -> str:
     return f"{instance.directory}/disk.config"
 
 
+def console_log_path(instance: model.Instance) -> str:
+    """Path of what the guest writes on its serial console (nova `console.log`)."""
+    return f"{instance.directory}/console.log"
+
+
 def _render(instance: model.Instance, mark: str) -> str:
     machine = instance.image.properties.get("hw_machine_type", "pc")
     return (
@@ -39,6 +44,7 @@ def _render(instance: model.Instance, mark: str) -> str:
             instance=instance,
             digest=mark,
             machine=machine,
+            console_log=console_log_path(instance),
             config_drive=config_drive_path(instance) if instance.config_drive else None,
             config_drive_device="sda" if machine == "q35" else "hda",
             config_drive_bus="sata" if machine == "q35" else "ide",

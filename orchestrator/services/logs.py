@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.commands.command import Batch, Command
 from orchestrator.model import errors
+from orchestrator.rendering import domain
 from orchestrator.services.app import App
 from orchestrator.services.lifecycle import pick
 
@@ -13,7 +14,7 @@ LIMIT = 1 << 20  # bytes: what a read may answer
 def logs(app: App, name: str, lines: int | None = None) -> bytes:
     """The last `lines` of the console log, all by default; 1 MiB at most. Raises NotFound for an instance or a log that is not there, HostError."""
     instance = pick(app, [name])[0].instance
-    path = f"{instance.directory}/console.log"
+    path = domain.console_log_path(instance)
     wanted = ("-n", str(lines)) if lines else ("-c", str(LIMIT))
     read = Command(("tail", *wanted, "--", path), accepts=(0, 1))
     host = app.inventory.hosts[instance.host]
