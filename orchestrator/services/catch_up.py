@@ -10,32 +10,40 @@ from concurrent import futures
 
 from orchestrator.commands.command import Batch
 from orchestrator.engine import machine
-from orchestrator.facts import gather, job
+from orchestrator.facts import compute, gather, job
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
 from orchestrator.model.instance import Record
 from orchestrator.ports.store import OpenJob, Run
 from orchestrator.ports.writes import Move, Settle, Write
+from orchestrator.services import observe
 from orchestrator.services.app import App
 from orchestrator.states.instance import TABLE
 from orchestrator.states.table import DONE
 
 
 def catch_up(app: App, run: Run, names: Sequence[str]) -> None:
-    """Settle the open batches of the instances called `names`, which the run owns, on every host that answers; other batches stay open."""
+    """Settle the open batches of the instances called `names`, which the run owns, on every host that answers as the machine it was.
+
+    Other batches stay open.
+    """
     owned = {record.instance.uuid: record for record in app.store.records() if record.instance.name in names}
     left = [open_job for open_job in app.store.open_jobs() if owned.keys() & set(open_job.uuids) and open_job.host in app.inventory.hosts]
     hosts = list(dict.fromkeys(open_job.host for open_job in left))
     if not hosts:
         return
+    known_hosts = app.store.capacities()
 
     def ask(host: str) -> Facts:
-        keys = [job.Key(open_job.job) for open_job in left if open_job.host == host]
-        batch = Batch(f"catch-up-{host}", 0, reads=gather.commands(keys), attach=tuple(key.job for key in keys))
+        there, jobs = app.inventory.hosts[host], tuple(open_job.job for open_job in left if open_job.host == host)
+        keys = (compute.Key(there.instances_path), *map(job.Key, jobs))
+        batch = Batch(f"catch-up-{host}", 0, reads=gather.commands(keys), attach=jobs)
         try:
-            return gather.parse(keys, app.transport.run(app.inventory.hosts[host], batch, lambda record: None))
+            facts = gather.parse(keys, app.transport.run(there, batch, lambda record: None))
+            observe.capacity(there, facts, known_hosts.get(host))
         except errors.HostError:
             return {}
+        return facts
 
     with futures.ThreadPoolExecutor(min(app.forks, len(hosts))) as pool:
         seen = dict(zip(hosts, pool.map(ask, hosts), strict=True))
@@ -52,7 +60,9 @@ def catch_up(app: App, run: Run, names: Sequence[str]) -> None:
 
 def _pending(open_job: OpenJob, record: Record, ended: Sequence[job.Ended]) -> set[str] | None:
     """Steps that the batch was to do for the instance and did not; None when it did nothing at all, so that nothing is known."""
-    well = {(each.lane, each.index) for each in ended if each.kind == "done" and each.code == 0}
+    done = [each for each in ended if each.kind == "done"]
+    last = {lane: max(each.index for each in done if each.lane == lane) for lane in {each.lane for each in done}}
+    well = {(each.lane, each.index) for each in done if each.code == 0 or each.index < last[each.lane]}  # its lane went on: it was accepted
     if not well:
         return None
     own = f"instance/{record.instance.uuid}"

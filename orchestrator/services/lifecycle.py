@@ -57,11 +57,19 @@ def pick(app: App, names: Sequence[str]) -> list[Record]:
 def _chart(verb: str, record: Record, facts: Facts) -> Course | None:
     if verb == "hard-reboot":
         return course.chart(record, ("hard_reboot",), facts)
-    if verb == "start" and record.state == "ERROR":
-        raise errors.StateError(
-            f"instance {record.instance.name!r} cannot start", why="it is ERROR", hint=f"`orchestrator hard-reboot {record.instance.name}`"
-        )
+    if verb != "destroy" and (hint := _instead(verb, record)):
+        raise errors.StateError(f"instance {record.instance.name!r} cannot {verb}", why=f"it is {record.state}", hint=hint)
     return _towards(verb)(record, facts)
+
+
+def _instead(verb: str, record: Record) -> str:
+    """What to do when `verb`, start or stop, would end what another command began, or begin what another is there for."""
+    if record.state == "deleting":
+        return f"`orchestrator destroy {record.instance.name}` finishes it"
+    if record.state == "ERROR" and verb == "start":
+        return f"`orchestrator hard-reboot {record.instance.name}`"
+    built = record.instance.launched or record.state not in ("BUILDING", "ERROR")
+    return "" if built else "it was never built: `orchestrator apply` does that"
 
 
 def _towards(verb: str) -> Callable[[Record, Facts], Course | None]:

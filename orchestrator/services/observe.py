@@ -46,7 +46,7 @@ def observe(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run
         batch = Batch(f"look-{host.name}", 0, reads=gather.commands(keys), attach=attach)
         try:
             facts = gather.parse(keys, app.transport.run(host, batch, lambda record: None))
-            return Observation(host, facts, _capacity(host, facts, known.get(host.name)))
+            return Observation(host, facts, capacity(host, facts, known.get(host.name)))
         except errors.HostError as error:
             return Observation(host, error=error)
 
@@ -66,7 +66,8 @@ def _keys(host: Host, records: Sequence[Record], known: Capacity | None) -> tupl
     return tuple(dict.fromkeys([compute.Key(host.instances_path), *links, *probe, *own]))
 
 
-def _capacity(host: Host, facts: Mapping[Key, object], known: Capacity | None) -> Capacity:
+def capacity(host: Host, facts: Mapping[Key, object], known: Capacity | None) -> Capacity:
+    """What the facts say there is of the host. Raises HostError when another machine answers than the one that is `known`."""
     seen = facts[compute.Key(host.instances_path)]
     assert isinstance(seen, compute.Compute)  # noqa: S101  # the fact's own type
     if known and known.machine_id != seen.machine_id:
