@@ -20,7 +20,10 @@ from orchestrator.model import errors
 @options.everywhere
 @click.pass_obj
 def get(wiring: Wiring, kind: kinds.Kind, names: tuple[str, ...], output: str) -> None:
-    """List instances, hosts, images, networks, ports, flavors, keypairs or runs, as recorded."""
+    """List instances, hosts, images, networks, ports, flavors, keypairs or runs, as recorded.
+
+    KIND may be singular or short, too: i, inst or vm, img, net, key.
+    """
     if wiring.settings.limit and not kind.placed:
         raise errors.UsageError(f"--limit means nothing to {kind.name}", hint="it is for instances, hosts and ports")
     found = {str(each["name"]): each for each in kind.objects(wiring)}

@@ -23,13 +23,17 @@ VARIABLE = re.compile(r"(-e|--var=)(.+)", re.DOTALL)
 
 
 class Interruption:
-    """The operator's wish to stop. `patient`: something is being changed. `resume`: how to go on. `code`: the exit code once it was wished, else 0."""
+    """The operator's wish to stop. `patient`: something is being changed. `resume`: how to go on. `code`: the exit code once it was wished, else 0.
+
+    `finished`: it came too late to keep anything from being done.
+    """
 
     def __init__(self, resume: str) -> None:
         self.stopping = threading.Event()
         self.patient = False
         self.resume = resume
         self.code = 0
+        self.finished = False
 
     def install(self) -> None:
         """Listen from now on. Only in the main thread."""
@@ -40,6 +44,8 @@ class Interruption:
     def message(self) -> str:
         """What to do next."""
         what = "terminated" if self.code == 128 + signal.SIGTERM else "interrupted"
+        if self.finished:
+            return f"{what}, but everything was done all the same: nothing is left to resume"
         return f"{what}; resume with: {self.resume}" if self.patient else what
 
     def _heard(self, number: int, frame: FrameType | None) -> None:

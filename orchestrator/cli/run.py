@@ -30,6 +30,7 @@ def run(arguments: Sequence[str], wiring: Wiring, interruption: Interruption) ->
     """Run the verb. Returns the exit code; everything there is to say has been said."""
     text, code = _ended(arguments, wiring)
     if interruption.code:
+        interruption.finished = code == 0
         text, code = f"{text}\n{interruption.message}", interruption.code
     _say(text)
     return code

@@ -27,4 +27,5 @@ def run(app: App, verb: str, names: Sequence[str], work: Callable[[Run], Report]
         recap = str(error)
         raise
     finally:
-        app.store.finish(opened, "interrupted" if app.stopping.is_set() else status, recap)
+        cut = app.stopping.is_set() and status != "ok"  # it may come when everything is done
+        app.store.finish(opened, "interrupted" if cut else status, recap)

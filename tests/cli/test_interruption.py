@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -73,6 +74,22 @@ def test_once_waits_for_a_safe_point(controller: Controller, number: signal.Sign
     assert (done, err.splitlines()[-1]) == (0, "1 changed, 2 unchanged, 0 failed")
 
 
+def test_too_late_to_keep_anything_from_being_done(controller: Controller) -> None:
+    process = controller.start("apply", "site.yaml", "-e", "count=1", slow=0.05)
+    controller.begun()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err.splitlines()[-2:] == [
+        "1 changed, 0 unchanged, 0 failed",
+        "interrupted, but everything was done all the same: nothing is left to resume",
+    ]
+    _, runs, _ = controller.run("get", "runs", "-o", "json")
+    assert [run["status"] for run in json.loads(runs)] == ["ok"]
+    done, _, err = controller.run("apply", "site.yaml", "-e", "count=1")
+    assert (done, err.splitlines()[-1]) == (0, "0 changed, 1 unchanged, 0 failed")
+
+
 def test_twice_ends_at_once_and_loses_nothing(controller: Controller) -> None:
     process = controller.start("apply", "site.yaml", slow=3600)
     controller.begun()
@@ -101,7 +118,7 @@ def test_what_takes_too_long_is_not_waited_for(controller: Controller) -> None:
 
 def test_a_plan_file_is_stale_after_an_interruption_so_its_playbooks_are_named(controller: Controller) -> None:
     assert controller.run("plan", "site.yaml", "-o", "site.plan", "-t", "web")[0] == 0
-    process = controller.start("apply", "site.plan", slow=0.05)
+    process = controller.start("apply", "site.plan", "-f", "1", slow=0.05)
     controller.begun()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)

@@ -65,6 +65,18 @@ def test_what_is_typed_is_understood(words: list[str]) -> None:
         check(root.command, arguments)
 
 
+@pytest.mark.parametrize("playbook", sorted((pages.ROOT / "playbooks").glob("*.yaml")), ids=lambda path: path.name)
+def test_what_a_playbook_says_of_itself_can_be_typed_as_it_stands(playbook: Path) -> None:
+    """After `lab up` there is no inventory but the lab's: it has to be named."""
+    commands = list(typed("\n".join(line[1:] for line in playbook.read_text().splitlines() if line.startswith("#"))))
+    for command in commands:
+        test_what_is_typed_is_understood(command)
+    inventory = re.search(r"ORCHESTRATOR_INVENTORY=(\S+)", (pages.ROOT / "docs/tutorial.md").read_text())
+    assert inventory
+    applied = [command for command in commands if "apply" in command]
+    assert all(command[command.index("-i") + 1] == inventory[1] for command in applied), applied
+
+
 def test_the_check_finds_what_is_wrong() -> None:
     """A flag, a value and a verb that are not there; and two commands in one line."""
     for wrong in (["plan", "--dif", "x.yaml"], ["get", "instances", "-o", "jsn"], ["lab", "upp"], ["hard-reboots", "web-1"]):
