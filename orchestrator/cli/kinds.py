@@ -70,7 +70,7 @@ def _runs(wiring: Wiring) -> Iterable[Object]:
 KINDS = (
     Kind(
         "instances",
-        ("instance", "inst", "vm", "vms"),
+        ("instance", "inst", "i", "vm", "vms"),
         _instances,
         ("name", "state", "host", "addresses", "flavor", "image"),
         ("uuid", "domain", "task_state", "power_state", "wanted", "created_at", "updated_at", "fault"),

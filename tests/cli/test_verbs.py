@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestrator.cli import kinds
 from orchestrator.store import database
 from tests.cli.world import NOW, Operator
 
@@ -66,6 +67,19 @@ def test_apply_as_json(operator: Operator) -> None:
     assert (report["schema_version"], report["recap"], report["exit_code"]) == (1, "3 changed, 0 unchanged, 0 failed", 0)
     assert {each["name"]: each["state"] for each in report["outcomes"]} == {f"web-{number}": "ACTIVE" for number in (1, 2, 3)}
     assert report["trips"] == {"n1": 3, "n2": 3}
+
+
+@pytest.mark.parametrize(
+    ("short", "kind"), [("i", "instances"), ("inst", "instances"), ("instance", "instances"), ("host", "hosts"), ("run", "runs")]
+)
+def test_short_and_singular(operator: Operator, short: str, kind: str) -> None:
+    operator.ok("apply", "site.yaml")
+    assert operator.ok("get", short).out == operator.ok("get", kind).out != ""
+
+
+def test_no_word_stands_for_two_kinds() -> None:
+    words = [word for kind in kinds.KINDS for word in (kind.name, *kind.aliases)]
+    assert len(words) == len(set(words))
 
 
 @pytest.mark.parametrize("kind", KINDS)
