@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
 from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.host import Host
@@ -16,6 +17,7 @@ from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.scheduling import place as placing
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
+from orchestrator.states.instance import TABLE
 
 Decide = Callable[[Snapshot], Sequence[Placement]]
 
@@ -99,17 +101,9 @@ def _record(placement: Placement) -> Record:
 
 
 def _with_fresh(app: App, seen: Mapping[str, Observation], fresh: Sequence[Record]) -> dict[str, Observation]:
-    """What was seen, and what the new instances need besides. Raises Conflict when one of them is there already: the store is older than the host."""
+    """What was seen, and what the new instances need besides."""
     hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in fresh)]
     more = observe(app, hosts, fresh)
-    for record in fresh:
-        found = course.remains(record.instance, more[record.instance.host].facts)
-        if found:
-            raise errors.Conflict(
-                f"instance {record.instance.name!r} cannot be made on {record.instance.host}",
-                why=f"{found[0]} is there already: the store is older than the host, or another one manages it",
-                hint="restore the newer store; nothing was changed",
-            )
     return {
         name: dataclasses.replace(more.get(name, each), facts={**each.facts, **more.get(name, each).facts}) for name, each in seen.items()
     }
@@ -119,7 +113,19 @@ def _change(record: Record, wanted: str, seen: Observation, decisions: Mapping[s
     name, host = record.instance.name, record.instance.host
     if seen.error:
         return Change(name, host, UNREACHABLE, str(seen.error))
+    _refuse_remains(record, seen.facts)
     verdict = decide.decide(record, wanted, seen.facts)
     if verdict.verb == decide.NOTHING:
         return Change(name, host, verdict.verb, verdict.why, notes=decide.drift(record, seen.facts) if record.state == "ACTIVE" else ())
     return Change(name, host, verdict.verb, verdict.why, course.chart(record, verdict.triggers, seen.facts), decisions.get(name, ""))
+
+
+def _refuse_remains(record: Record, facts: Facts) -> None:
+    """Raises Conflict when an instance of which nothing was sent yet is there already: the store is older than the host."""
+    found = course.remains(record.instance, facts) if record.state == TABLE.initial else ()
+    if found:
+        raise errors.Conflict(
+            f"instance {record.instance.name!r} cannot be made on {record.instance.host}",
+            why=f"{found[0]} is there already: the store is older than the host, or another one manages it",
+            hint="restore the newer store; nothing was changed",
+        )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from orchestrator.commands.command import Batch
+from orchestrator.commands.command import Record as Answer
 from orchestrator.engine.context import Progress
 from orchestrator.model import errors
+from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
 from orchestrator.services import apply, lifecycle
+from tests.fakes.state import Directory, File
 from tests.scenarios.conftest import Site
 
 
@@ -95,3 +100,25 @@ def test_what_was_never_built_is_built_by_apply_alone(site: Site, verb: str) -> 
     with pytest.raises(errors.StateError, match=f"cannot {verb}"):
         site.act(verb, "a")
     assert site.starts() == 0
+
+
+def test_an_instance_that_was_placed_unseen_is_not_made_of_what_is_there_already(site: Site) -> None:
+    """The host was lost between the look that chose it and the look at what the instance would find there."""
+    wished, real, batches = site.desired("a", hosts=("n1",)), site.fleet.run, list[str]()
+
+    def run(host: Host, batch: Batch, on_record: Callable[[Answer], None]) -> tuple[Answer, ...]:
+        batches.append(batch.job)
+        if len(batches) == 2:
+            raise errors.Unreachable("no route", host.name)
+        return real(host, batch, on_record)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site.fleet, "run", run)
+        assert apply.apply(site.app, wished).count("unreachable") == 1
+    instance, host = site.record("a").instance, site.fleet.hosts["n1"]
+    forgotten = f"{instance.directory}/libvirt.xml"
+    host.files |= {"/var/lib/nova": Directory(), "/var/lib/nova/instances": Directory(), instance.directory: Directory()}
+    host.files[forgotten] = File(b"<domain/>")
+    with pytest.raises(errors.Conflict, match="there already"):
+        apply.apply(site.app, wished)
+    assert (host.journal, site.record("a").state) == ([], "BUILDING")
