@@ -33,3 +33,11 @@ def test_imports(operator: Operator, argv: str, allowed: set[str]) -> None:
     command = [sys.executable, "-c", SCRIPT, *argv.split()]
     done = subprocess.run(command, env=world.environment(operator.folder), capture_output=True, text=True, timeout=60)
     assert not (set(done.stderr.split()) & HEAVY) - allowed
+
+
+def test_get_wakes_nothing_but_the_store(operator: Operator) -> None:
+    """Most of its time is SQLAlchemy's and Python's own; no room of ours that it has no use for is to add to it."""
+    command = [sys.executable, "-c", SCRIPT, "get", "instances", "--state", str(operator.folder / "state.db")]
+    done = subprocess.run(command, env=world.environment(operator.folder), capture_output=True, text=True, timeout=60)
+    rooms = {name.split(".")[1] for name in done.stderr.split() if name.startswith("orchestrator.")}
+    assert rooms == {"main", "cli", "store", "ports", "commands", "model"}
