@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from orchestrator.facts import compute, disk, domain, kvm
 from orchestrator.states.steps.networking import ensure_bridge
-from orchestrator.states.steps.teardown import shut_down_domain
+from orchestrator.states.steps.teardown import power, shut_down_domain
 from tests.fakes import coreutils, disks, iproute, libvirt
 from tests.fakes.state import Directory, Result, State, UnknownError, failed
 
@@ -81,11 +81,20 @@ def _shut_down(state: State, operands: tuple[str, ...]) -> Result:
     return Result(0, b"", asked.err)
 
 
+def _end_domain(state: State, operands: tuple[str, ...]) -> Result:
+    """The process ended; what counts is that none is left."""
+    name, uri = operands
+    ended = libvirt.virsh(state, ("virsh", "-q", "-c", uri, "destroy", "--domain", name), b"")
+    found = libvirt.find(state, name)
+    return Result(int(found is not None and found.active), b"", ended.err)
+
+
 SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     disk.SCRIPT: _headers,
     compute.SCRIPT: _compute,
     kvm.SCRIPT: _kvm,
     shut_down_domain.SCRIPT: _shut_down,
+    power.END: _end_domain,
     ensure_bridge.MAKE: _make_bridge,
 }
 PROGRAMS = {

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.commands.command import Batch
+from orchestrator.commands.command import Action, Batch
 from orchestrator.commands.command import Record as Answer
 from orchestrator.engine.context import Progress
+from orchestrator.facts.domain import URI
 from orchestrator.model import errors
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
 from orchestrator.services import apply, lifecycle
+from tests.fakes import libvirt
 from tests.fakes.state import Directory, File
 from tests.scenarios.conftest import Site
 
@@ -122,3 +124,27 @@ def test_an_instance_that_was_placed_unseen_is_not_made_of_what_is_there_already
     with pytest.raises(errors.Conflict, match="there already"):
         apply.apply(site.app, wished)
     assert (host.journal, site.record("a").state) == ([], "BUILDING")
+
+
+def test_disks_stay_while_a_process_that_cannot_be_ended_writes_to_them(site: Site) -> None:
+    """`virsh destroy` ends with 1 for a process that hangs too: that is no reason to take its disks away."""
+
+    def hang(name: str, job: str, lane: str, index: int, action: Action, when: str) -> None:
+        host = site.fleet.hosts[name]
+        if action.step == "spawning.start_domain" and when == "before":
+            for domain in host.domains:
+                libvirt.virsh(host, ("virsh", "-q", "-c", URI, "start", "--domain", domain), b"")
+            site.fleet.fail(name, "start --domain", stderr="error: timed out")
+            site.fleet.fail(name, "end-domain", stderr="error: Failed to terminate process: Device or resource busy")
+
+    site.fleet.on_action = hang
+    assert site.apply("a").count("failed") == 1
+    record = site.record("a")
+    host = site.fleet.hosts[record.instance.host]
+    assert "could not be undone" in str(record.fault)
+    assert host.domains[record.instance.domain].state == "running"
+    assert record.instance.disks[0].path in host.files
+    site.fleet.on_action = None
+    site.fleet.heal(host.name)
+    assert site.apply("a").count("changed") == 1
+    assert (site.record("a").state, site.starts()) == ("ACTIVE", 1)

@@ -10,6 +10,7 @@ from orchestrator.facts import link
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.instance import Instance
 from orchestrator.states.step import Todo
+from orchestrator.states.steps.teardown import power
 
 PATIENCE = 30.0
 
@@ -34,9 +35,10 @@ def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
     if not plan(instance, facts).actions:
         return ()
     found = facts[domains.Key(instance.domain)]
-    verb = "suspend" if isinstance(found, domains.Domain) and found.state == "paused" else "destroy"
-    # 1: not running any more
-    return (Command(("virsh", "-q", "-c", domains.URI, verb, "--domain", instance.uuid), accepts=(0, 1)),)
+    if isinstance(found, domains.Domain) and found.state == "paused":
+        # 1: not running any more
+        return (Command(("virsh", "-q", "-c", domains.URI, "suspend", "--domain", instance.uuid), accepts=(0, 1)),)
+    return (power.end(instance),)
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.commands.command import Action, Command
-from orchestrator.facts import domain as domains
+from orchestrator.commands.command import Action
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.instance import Instance
 from orchestrator.states.step import Todo
@@ -19,9 +18,7 @@ def needs(instance: Instance) -> tuple[Key, ...]:
 def plan(instance: Instance, facts: Facts) -> Todo:
     if power.is_off(instance, facts):
         return Todo("domain does not run")
-    # 1: it went off by itself meanwhile
-    destroy = Command(("virsh", "-q", "-c", domains.URI, "destroy", "--domain", instance.uuid), accepts=(0, 1))
-    return Todo("domain runs", (destroy,))
+    return Todo("domain runs", (power.end(instance),))
 
 
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:

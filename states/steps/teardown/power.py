@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from orchestrator.commands.command import Command
 from orchestrator.facts import domain as domains
 from orchestrator.facts import link
 from orchestrator.facts.gather import Facts, Key
@@ -11,6 +12,10 @@ from orchestrator.model import errors
 from orchestrator.model.instance import Instance
 
 OFF = ("shut off", "crashed")
+
+# One fixed script, its arguments are data: domain's uuid, URI. virsh's exit code 1 may mean that no process runs, or that it could not be ended, or
+# that libvirt does not answer: only libvirt's own list tells, and what comes after may remove disks.
+END = 'v() { virsh -q -c "$@"; }; v "$2" destroy --domain "$1" || { on=$(v "$2" list --uuid) && case $on in *"$1"*) false;; esac; }'
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
@@ -27,6 +32,11 @@ def is_off(instance: Instance, facts: Facts) -> bool:
             hint="nothing was changed",
         )
     return not isinstance(found, domains.Domain) or found.state in OFF
+
+
+def end(instance: Instance) -> Command:
+    """Ends the instance's process; one that has gone already is fine, one that stays is a failure."""
+    return Command(("sh", "-c", END, "end-domain", instance.uuid, domains.URI))
 
 
 def off(instance: Instance, facts: Facts) -> dict[Key, object]:
