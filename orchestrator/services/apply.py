@@ -21,7 +21,7 @@ from orchestrator.ports.writes import Resource, Want, Write
 from orchestrator.services import plan as planning
 from orchestrator.services import running
 from orchestrator.services.app import App
-from orchestrator.services.carry_out import carry_out
+from orchestrator.services.carry_out import ROUNDS, carry_out
 from orchestrator.services.report import Report
 
 TRIES = 3
@@ -31,10 +31,17 @@ TRIES = 3
 def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
     """Make it so. With a `fingerprint`, only when the plan still is that one (else StalePlan). Raises LockHeld, and what `plan` raises."""
 
-    def work(run: Run) -> Report:
-        plan = _settle(app, run, desired, fingerprint)
+    def once(run: Run, expected: str | None, first: int = 0) -> tuple[Plan, dict[str, Outcome]]:
+        plan = _settle(app, run, desired, expected)
         courses = [change.course for change in plan.pending if change.course]
-        outcomes = carry_out(app, app.context(run), courses, partial(_onward, desired))
+        return plan, carry_out(app, app.context(run), courses, partial(_onward, desired), first)
+
+    def work(run: Run) -> Report:
+        plan, outcomes = once(run, fingerprint)
+        gone = [name for name, outcome in outcomes.items() if outcome.state == "DELETED" and desired.instances[name].state != "absent"]
+        if gone:  # an interrupted destroy was finished: what is wanted all the same is made anew
+            plan, more = once(run, None, ROUNDS)
+            outcomes |= more
         return _report(app, run, plan, outcomes)
 
     return running.run(app, "apply", tuple(desired.instances), work)

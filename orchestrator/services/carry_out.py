@@ -20,10 +20,14 @@ GOALS = {"active": "ACTIVE", "stopped": "STOPPED"}
 Onward = Callable[[Record, Facts], Course | None]
 
 
-def carry_out(app: App, context: Context, courses: Sequence[Course], onward: Onward) -> dict[str, Outcome]:
-    """Outcomes by instance name. After each round `onward` says how an instance that arrived goes on, None when it is where it should be."""
+def carry_out(app: App, context: Context, courses: Sequence[Course], onward: Onward, first: int = 0) -> dict[str, Outcome]:
+    """Outcomes by instance name.
+
+    After each round `onward` says how an instance that arrived goes on, None when it is where it should be. `first` numbers the rounds: a run's
+    batches have names of their own.
+    """
     outcomes: dict[str, Outcome] = {}
-    for number in range(ROUNDS):
+    for number in range(first, first + ROUNDS):
         if not courses:
             break
         arrived = []

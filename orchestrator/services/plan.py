@@ -36,17 +36,18 @@ def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Deci
     _refuse_changes(records, wishes, desired)
     seen = observe(app, _hosts(app, known, new), known, run)
     sites = [placing.Site(each.host, each.facts, each.capacity) for each in seen.values() if each.capacity]
-    choose: Decide = partial(_place, new, desired, sites, app.store.lineage)
-    _refuse_unplaced(new, seen)
+    stranded = [wish for wish in new if not any(seen[name].capacity for name in wish.hosts)]
+    choose: Decide = partial(_place, [wish for wish in new if wish not in stranded], desired, sites, app.store.lineage)
     placements = tuple(choose(snapshot))
     fresh = [_record(placement) for placement in placements]
     seen = _with_fresh(app, seen, fresh)
     decisions = {placement.instance.name: placement.decision for placement in placements}
-    order = {wish.name: number for number, wish in enumerate(wishes)}
     changes = [
-        _change(record, desired.instances[record.instance.name].state, seen[record.instance.host], decisions)
-        for record in sorted([*known, *fresh], key=lambda record: order[record.instance.name])
+        _change(record, desired.instances[record.instance.name].state, seen[record.instance.host], decisions) for record in [*known, *fresh]
     ]
+    changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, "none of its hosts can be reached") for wish in stranded]
+    order = {wish.name: number for number, wish in enumerate(wishes)}
+    changes.sort(key=lambda change: order[change.name])
     return Plan(tuple(changes), placements, {name: str(each.error) for name, each in seen.items() if each.error}), choose
 
 
@@ -86,14 +87,6 @@ def _refuse_changes(records: Mapping[str, Record], wishes: Sequence[InstanceRequ
         )
     if found:
         raise errors.SpecErrors(found)
-
-
-def _refuse_unplaced(new: Sequence[InstanceRequest], seen: Mapping[str, Observation]) -> None:
-    for wish in new:
-        if not any(seen[name].capacity for name in wish.hosts):
-            raise errors.Unreachable(
-                f"no host for instance {wish.name!r} can be reached", wish.where, "; ".join(str(seen[name].error) for name in wish.hosts)
-            )
 
 
 def _record(placement: Placement) -> Record:

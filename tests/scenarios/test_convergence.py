@@ -142,6 +142,30 @@ def test_an_unreachable_host_leaves_its_instances_as_they_are(site: Site) -> Non
     assert site.record("a").state == "ACTIVE"
 
 
+def test_a_new_instance_whose_hosts_are_all_away_does_not_stop_the_others(site: Site) -> None:
+    site.fleet.unreachable("n2")
+    wished = site.desired("a", "b")
+    wished.instances["a"] = replace(wished.instances["a"], hosts=("n2",))  # type: ignore[index]
+    report = apply.apply(site.app, wished)
+    assert (report.exit_code, report.recap) == (4, "1 changed, 0 unchanged, 0 failed, 1 unreachable")
+    assert [record.instance.name for record in site.store.records()] == ["b"]
+    site.fleet.heal("n2")
+    assert apply.apply(site.app, wished).recap == "1 changed, 1 unchanged, 0 failed"
+
+
+def test_what_an_interrupted_destroy_leaves_is_finished_and_made_anew_when_wanted(site: Site) -> None:
+    site.apply("a")
+    record = site.record("a")
+
+    def cut(progress: Progress) -> None:
+        if progress.state == "deleting" and not progress.result:
+            site.fleet.cut(record.instance.host, after=0)
+
+    assert lifecycle.act(replace(site.app, report=cut), "destroy", ("a",)).count("unknown") == 1
+    assert site.apply("a").recap == "1 changed, 0 unchanged, 0 failed"
+    assert (site.record("a").state, site.record("a").instance.uuid != record.instance.uuid) == ("ACTIVE", True)
+
+
 def test_a_newer_run_fences_an_older_one_on_the_host(site: Site) -> None:
     site.apply("a")
     record = site.record("a")
