@@ -18,7 +18,7 @@ help: ## this list
 .PHONY: packages
 packages: ## Debian packages that practice hosts and tests need (apt; nothing when they are there)
 	@command -v python3 >/dev/null || { $(SUDO) apt-get update -q; $(SUDO) apt-get install -q -y --no-install-recommends python3; }
-	@missing=; for p in python3-venv libxml2-utils $$(python3 -m orchestrator.lab.packages); do \
+	@missing=; for p in python3-venv $(EXTRA) $$(python3 -m orchestrator.lab.packages); do \
 	  dpkg-query -W -f '$${db:Status-Status}\n' "$$p" 2>/dev/null | grep -qx installed || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then echo "installing:$$missing"; $(SUDO) apt-get update -q; \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; fi
@@ -53,6 +53,7 @@ check: install ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/lint-imports --no-cache
 
 .PHONY: test
+test: EXTRA := libxml2-utils sudo tcsh fish
 test: packages install ## every test, end to end on practice hosts included (root)
 	$(SUDO) $(VENV)/bin/pytest
 
