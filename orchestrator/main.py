@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
-import secrets
 import sys
 import time
 import uuid
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.cli import run, settings
 from orchestrator.cli.interruption import Interruption, again
-from orchestrator.model import errors, names
+from orchestrator.model import errors
 
 if TYPE_CHECKING:
     from orchestrator.engine.context import Progress
@@ -46,9 +45,6 @@ class RandomIds:
 
     def uuid(self) -> str:
         return str(uuid.uuid4())
-
-    def mac(self) -> str:
-        return names.mac(secrets.token_bytes(3))
 
 
 class Wiring:

@@ -78,12 +78,6 @@ class LostOwnership(OrchestratorError):
     exit_code = 75
 
 
-class Interrupted(OrchestratorError):
-    """The operator asked to stop; what was begun is recorded and resumes with the next apply."""
-
-    exit_code = 130
-
-
 class HostError(OrchestratorError):
     """Something on a host went wrong; `where` names host, step and command."""
 

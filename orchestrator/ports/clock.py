@@ -23,6 +23,3 @@ class Ids(Protocol):
 
     def uuid(self) -> str:
         """A new uuid, lower case with dashes."""
-
-    def mac(self) -> str:
-        """A new MAC address under Nova's prefix fa:16:3e."""

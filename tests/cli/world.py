@@ -66,9 +66,6 @@ class Ids:
         self.count += 1
         return str(uuid.UUID(int=self.count, version=4))
 
-    def mac(self) -> str:
-        return "fa:16:3e:00:00:01"
-
 
 class Wired(main.Wiring):
     """The real wiring, but for the hosts, the time and the ids."""

@@ -50,9 +50,6 @@ class Ids:
     def uuid(self) -> str:
         return str(uuid4())
 
-    def mac(self) -> str:
-        return "fa:16:3e:00:00:01"
-
 
 @dataclass(frozen=True)
 class Point:
