@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 from orchestrator.commands.command import Action
 from orchestrator.facts.gather import Facts, Key
+from orchestrator.model.fabric import Fabric
 from orchestrator.model.instance import Instance
 
 
@@ -43,7 +44,31 @@ class Step(Protocol):
         """The name of what this step makes for several instances of the host at once; None when it is the instance's own."""
 
 
+class FabricStep(Protocol):
+    """A module under steps/fabric/: the same over what a host's instances share. Nothing is undone: what nobody needs is taken away by `plan`.
+
+    Other runs may change the same host meanwhile: its actions add and remove single things, and never write a whole that others are part of.
+    """
+
+    PATIENCE: float
+
+    def needs(self, fabric: Fabric) -> tuple[Key, ...]:
+        """The facts to read."""
+
+    def plan(self, fabric: Fabric, facts: Facts) -> Todo:
+        """What to do. Raises HostError when it cannot or must not be done on this host: then no guest of the fabric's starts there."""
+
+    def expects(self, fabric: Fabric, facts: Facts) -> Mapping[Key, object]:
+        """Facts that are true afterwards."""
+
+
 @functools.cache
 def find(name: str) -> Step:
     """The step called `<group>.<verb_noun>`. Raises ImportError."""
     return cast(Step, importlib.import_module(f"orchestrator.states.steps.{name}"))
+
+
+@functools.cache
+def find_fabric(name: str) -> FabricStep:
+    """The fabric's step called `fabric.<verb_noun>`. Raises ImportError."""
+    return cast(FabricStep, importlib.import_module(f"orchestrator.states.steps.{name}"))

@@ -16,41 +16,105 @@ class Flavor:
     disk: int
     ephemeral: int = 0
     swap: int = 0
+    extra_specs: Mapping[str, str] = field(default_factory=dict)  # hw:cpu_*, hw:mem_page_size, quota:*
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A disk image. `digest` (sha256, hex) pins its content: from the playbook's checksum, else worked out from the file."""
+    """A disk image. `digest` (hex) pins its content: from the playbook's checksum, else worked out from the file (sha256)."""
 
     name: str
-    source: str  # absolute path on the controller
+    source: str  # absolute path on the controller, or http(s)://, which each compute host fetches itself
     digest: str
-    disk_format: str = "qcow2"  # qcow2 | raw
-    size: int = 0  # bytes of the source
-    virtual_size: int = 0  # bytes of the disk inside
+    disk_format: str = "qcow2"  # qcow2 | raw | iso
+    size: int = 0  # bytes of the source; 0: not known before it is fetched
+    virtual_size: int = 0  # bytes of the disk inside; 0: not known before it is fetched
     min_disk: int = 0
     min_ram: int = 0
     properties: Mapping[str, str] = field(default_factory=dict)
+    algorithm: str = "sha256"  # of the digest: sha256 | sha512
+
+    @property
+    def remote(self) -> bool:
+        """Whether hosts fetch it themselves."""
+        return self.source.startswith(("http://", "https://"))
+
+
+NO_IMAGE = Image("", "", "")
+"""What an instance that boots from a volume is made of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """An address range of a network; `pool` is (first, last)."""
+    """An address range of a network; `pool` is (first, last), `host_routes` are (destination, next hop).
+
+    `dhcp`: each host serves its own ports. `nat`: each host is the gateway of its own ports, and takes them out under its own address.
+    """
 
     cidr: str
     gateway: str | None = None
     dns: tuple[str, ...] = ()
     pool: tuple[str, str] | None = None
+    dhcp: bool = False
+    nat: bool = False
+    host_routes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A provider network."""
+    """A network. `segmentation_id` is the VLAN's id or the VXLAN's VNI; a vxlan network has no physical one ("")."""
 
     name: str
     physical_network: str
-    type: str = "flat"
+    type: str = "flat"  # flat | vlan | vxlan
     subnets: tuple[Subnet, ...] = ()
+    segmentation_id: int | None = None
+    driver: str = "linuxbridge"  # linuxbridge | openvswitch
+    mtu: int | None = None  # None: 1500, 50 less on vxlan
+    port_security: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a security group lets through (neutron security group rule). For ICMP, the ports are type and code (Neutron's way)."""
+
+    direction: str  # ingress | egress
+    ethertype: str = "IPv4"  # IPv4 | IPv6
+    protocol: str | None = None  # tcp | udp | icmp | icmpv6 | sctp | a number; None: any
+    port_min: int | None = None
+    port_max: int | None = None
+    remote_cidr: str | None = None
+    remote_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroup:
+    """Rules by which ports are judged; what none lets through is dropped."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+
+
+DEFAULT_GROUP = "default"
+"""The group of ports that name none (Neutron): everything out, in what comes from its own members. A playbook may declare its own."""
+
+
+def default_group() -> SecurityGroup:
+    """The default group, when no playbook declares it."""
+    rules = tuple(rule for kind in ("IPv4", "IPv6") for rule in (Rule("egress", kind), Rule("ingress", kind, remote_group=DEFAULT_GROUP)))
+    return SecurityGroup(DEFAULT_GROUP, rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A disk with a life of its own. `size` in GiB."""
+
+    name: str
+    size: int
+    backend: str = "local"  # local | iscsi | rbd
+    image: str | None = None  # what it is filled from
+    read_only: bool = False
+    where: str = ""  # its place in the playbook
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +132,8 @@ class NetworkRequest:
     network: str
     fixed_ip: str | None = None
     mac: str | None = None
+    port_security: bool | None = None  # None: as the network says
+    security_groups: tuple[str, ...] | None = None  # None: the instance's
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +142,7 @@ class InstanceRequest:
 
     name: str
     flavor: str
-    image: str
+    image: str  # "": it boots from a volume
     hosts: tuple[str, ...]  # hosts where it may be placed, by name
     networks: tuple[NetworkRequest, ...] = ()
     keypair: str | None = None
@@ -87,6 +153,10 @@ class InstanceRequest:
     tags: tuple[str, ...] = ()
     state: str = "active"  # active | stopped | absent
     where: str = ""
+    security_groups: tuple[str, ...] = (DEFAULT_GROUP,)
+    volumes: tuple[str, ...] = ()  # attached in this order
+    boot_volume: str | None = None  # one of `volumes`; None: it boots from its image
+    datasource: str = "config-2"  # config-2 | nocloud: what the config drive is to cloud-init
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +168,5 @@ class Desired:
     networks: Mapping[str, Network] = field(default_factory=dict)
     keypairs: Mapping[str, Keypair] = field(default_factory=dict)
     instances: Mapping[str, InstanceRequest] = field(default_factory=dict)
+    security_groups: Mapping[str, SecurityGroup] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)

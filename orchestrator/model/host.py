@@ -28,6 +28,8 @@ class Host:
     ram_allocation_ratio: float = 1.0
     disk_allocation_ratio: float = 1.0
     reserved_memory_mb: int = 512
+    local_ip: str | None = None  # where VXLAN tunnels end (neutron's local_ip); None: `address`
+    volume_backends: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # backend -> its options
     variables: Mapping[str, object] = field(default_factory=dict)  # all of them, for templates and `inventory list`
 
 

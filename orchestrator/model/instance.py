@@ -10,7 +10,10 @@ from orchestrator.model import desired
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A network interface of an instance and where it plugs in on its host."""
+    """A network interface of an instance and where it plugs in on its host.
+
+    On Open vSwitch, `bridge` is the port's own Linux bridge, where its rules work, and `switch` what it leads to (nova `ovs_hybrid_plug`).
+    """
 
     id: str
     network: str
@@ -18,7 +21,10 @@ class Port:
     tap: str
     bridge: str
     fixed_ips: tuple[str, ...] = ()
-    interface: str | None = None  # host interface that belongs into the bridge
+    interface: str | None = None  # host interface that belongs into the bridge, or into the switch
+    security_groups: tuple[str, ...] = (desired.DEFAULT_GROUP,)
+    port_security: bool = True
+    switch: str | None = None  # Open vSwitch bridge
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Instance:
     config_drive: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    datasource: str = "config-2"  # config-2 | nocloud
     launched: bool = False  # was ACTIVE once: its disks hold data, and are never made again
 
 

@@ -32,6 +32,21 @@ def bridge(network_id: str) -> str:
     return f"brq{network_id[:11]}"
 
 
+def network_id(lineage: str, network: str) -> str:
+    """Network id: derived, so that a plan names the very devices."""
+    return str(uuid.uuid5(uuid.UUID(lineage), f"network/{network}"))
+
+
+def vxlan(vni: int) -> str:
+    """VXLAN device (neutron linuxbridge agent)."""
+    return f"vxlan-{vni}"
+
+
+def owner(lineage: str) -> str:
+    """What everything that a store owns among a host's devices, chains and sets begins with, or is marked by: 9 characters."""
+    return f"orc{lineage[:6]}"
+
+
 def image_id(name: str, digest: str) -> str:
     """Image id: the same name with other content is another image, so overlays keep the base they were made on."""
     return str(uuid.uuid5(IMAGE_IDS, f"{name}\n{digest}"))

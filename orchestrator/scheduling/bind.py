@@ -91,7 +91,7 @@ def _plug(network: Network, to: Binding) -> tuple[str, str | None]:
     found = to.facts[link.Key(device)]
     if found is None or (isinstance(found, link.Link) and found.kind == "bridge"):
         return device, None
-    return names.bridge(str(uuid.uuid5(uuid.UUID(to.lineage), f"network/{network.physical_network}"))), device
+    return names.bridge(names.network_id(to.lineage, network.physical_network)), device
 
 
 def _disks(directory: str, instances_path: str, image: Image, flavor: Flavor) -> tuple[Disk, ...]:

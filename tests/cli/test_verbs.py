@@ -144,6 +144,7 @@ def test_describe(operator: Operator, golden: Golden) -> None:
         "disk": 1,
         "ephemeral": 0,
         "swap": 0,
+        "extra_specs": {},
     }
     assert operator("describe", "instance", "web-9").code == 1
 

@@ -1,0 +1,59 @@
+"""What the instances of one host share: worked out from everything that is recorded, and the same whenever it is worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.model import desired
+from orchestrator.model.instance import Port
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What DHCP tells one port of the host: its addresses (both IP versions) and its host name."""
+
+    port: Port
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A network as it is on this host: `bridge` is a Linux bridge, or with the driver openvswitch an Open vSwitch one.
+
+    `interface` is the physical interface that belongs into it, for a VLAN the one that the VLAN is on. `local_ip` and `peers` are the ends of
+    a VXLAN's tunnels: this host's, and those of every other host with a port in the network.
+    """
+
+    network: desired.Network
+    id: str
+    bridge: str
+    interface: str | None = None
+    local_ip: str = ""
+    peers: tuple[str, ...] = ()
+    leases: tuple[Lease, ...] = ()
+
+    @property
+    def mtu(self) -> int:
+        """Bytes; VXLAN over IPv4 takes 50 of the 1500 below it."""
+        return self.network.mtu or (1450 if self.network.type == "vxlan" else 1500)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A security group that a port here has, or a rule here names. `members`: addresses of its ports on all hosts, sorted."""
+
+    name: str
+    rules: tuple[desired.Rule, ...]
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fabric:
+    """Everything shared of one host. `lineage` is the store's: what it owns on hosts carries it, and nothing else is ever touched."""
+
+    host: str
+    lineage: str
+    segments: tuple[Segment, ...] = ()
+    ports: tuple[Port, ...] = ()
+    groups: Mapping[str, Group] = field(default_factory=dict)
