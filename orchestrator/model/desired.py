@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -58,6 +59,21 @@ class Subnet:
     dhcp: bool = False
     nat: bool = False
     host_routes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def dhcp_server(self) -> str:
+        """Who answers DHCP here, the same address on every host: with `nat` the gateway, else the highest usable address but the gateway.
+
+        No port has it while `dhcp` is on. "" when the subnet has no such address: playbooks with one are refused.
+        """
+        if self.nat and self.gateway:
+            return self.gateway
+        network = ipaddress.ip_network(self.cidr)
+        reserved = network.version == 4 and network.prefixlen < 31  # its broadcast address (RFC 3021: a /31 has none)
+        highest = int(network.broadcast_address) - reserved
+        usable = range(highest, int(network.network_address) - (network.num_addresses <= 2), -1)
+        make = type(network.network_address)
+        return next((str(make(n)) for n in usable if str(make(n)) != self.gateway), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ def _first(subnet: Subnet, taken: Set[str]) -> str | None:
     net = ipaddress.ip_network(subnet.cidr)
     first, last = (int(ipaddress.ip_address(end)) for end in subnet.pool or (str(net[1]), str(net[-2] if net.version == 4 else net[-1])))
     make = type(net.network_address)
-    return next((str(make(n)) for n in range(first, last + 1) if str(make(n)) not in taken and str(make(n)) != subnet.gateway), None)
+    kept = {*taken, subnet.gateway, *([subnet.dhcp_server] if subnet.dhcp else [])}
+    return next((str(make(n)) for n in range(first, last + 1) if str(make(n)) not in kept), None)
 
 
 def mac(port_id: str, request: NetworkRequest, taken: Set[str], where: str) -> str:
