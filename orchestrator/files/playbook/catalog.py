@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from orchestrator.files.playbook import entries, findings, plays, validation
+from orchestrator.files.playbook import entries, findings, plays, strict, validation
 
 Catalog = Mapping[str, Mapping[str, plays.Declared]]
-Found = TypeVar("Found", bound=entries.Entry)
+Found = TypeVar("Found", bound=strict.Entry)
 
 REFERENCES = {"flavor": "flavors", "image": "images", "keypair": "keypairs"}
 REQUIRED = frozenset({"flavor", "image"})

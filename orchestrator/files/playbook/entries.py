@@ -9,13 +9,11 @@ import pydantic
 from pydantic import BeforeValidator, WithJsonSchema
 
 from orchestrator.files import image
-from orchestrator.files.playbook import words
+from orchestrator.files.playbook import strict, words
 
 KEY = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
 CHECKSUM_HINT = "sha256: and 64, or sha512: and 128 lower-case hex digits"
 
-Loop = Annotated[Any, WithJsonSchema({"type": "array"})]
-When = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "boolean"}, {"type": "array"}]})]
 Tags = Annotated[
     tuple[words.Word, ...],
     BeforeValidator(words.separated),
@@ -23,33 +21,14 @@ Tags = Annotated[
 ]
 
 
-class Strict(pydantic.BaseModel):
-    """Nothing unknown is let through; a null is as good as nothing written."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
-        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
-
-
-class Entry(Strict):
-    """What all entries have. `loop` and `when` are acted on, and taken out, before an entry is validated."""
-
-    name: words.DottedName
-    loop: Loop = None
-    when: When = None
-
-
-class KeypairEntry(Entry):
+class KeypairEntry(strict.Entry):
     """A public SSH key: written out, or in a file."""
 
     public_key: words.Lines | None = None
     public_key_file: words.Text | None = None
 
 
-class FlavorEntry(Entry):
+class FlavorEntry(strict.Entry):
     """A size: vcpus, ram (MiB), disk (GiB), ephemeral (GiB), swap (MiB)."""
 
     vcpus: words.Count
@@ -66,7 +45,7 @@ def _checksum(value: object) -> str:
     return found
 
 
-class ImageProperties(Strict):
+class ImageProperties(strict.Strict):
     """Glance's image properties that have a meaning here."""
 
     hw_disk_bus: Literal["virtio"] | None = None
@@ -75,7 +54,7 @@ class ImageProperties(Strict):
     os_shutdown_timeout: Annotated[int | None, BeforeValidator(words.whole("seconds", least=0))] = None
 
 
-class ImageEntry(Entry):
+class ImageEntry(strict.Entry):
     """A disk image on this machine; min_ram in MiB, min_disk in GiB."""
 
     source: words.Text
@@ -86,14 +65,14 @@ class ImageEntry(Entry):
     properties: ImageProperties = ImageProperties()
 
 
-class Provider(Strict):
+class Provider(strict.Strict):
     """The physical network under a network; hosts map its name to an interface or bridge."""
 
     type: Literal["flat"]
     physical_network: words.ShortText
 
 
-class SubnetEntry(Strict):
+class SubnetEntry(strict.Strict):
     """An address range; nothing serves DHCP, addresses go into the config drive."""
 
     cidr: words.Cidr
@@ -103,7 +82,7 @@ class SubnetEntry(Strict):
     pool: words.Pool | None = None
 
 
-class NetworkEntry(Entry):
+class NetworkEntry(strict.Entry):
     """A provider network."""
 
     name: words.Name
@@ -112,7 +91,7 @@ class NetworkEntry(Entry):
     subnets: tuple[SubnetEntry, ...] = ()
 
 
-class NetworkRequestEntry(Strict):
+class NetworkRequestEntry(strict.Strict):
     """A port that an instance asks for."""
 
     network: words.Word
@@ -120,7 +99,7 @@ class NetworkRequestEntry(Strict):
     mac: words.Mac | None = None
 
 
-class UserDataFile(Strict):
+class UserDataFile(strict.Strict):
     """User data taken from a file as it is."""
 
     file: words.Text
@@ -148,7 +127,7 @@ def _server_tag(value: object) -> str:
     return found
 
 
-class InstanceEntry(Entry):
+class InstanceEntry(strict.Entry):
     """An instance. `tags` select it on the command line (Ansible's), and are its server tags (Nova's)."""
 
     name: words.Name
@@ -165,18 +144,18 @@ class InstanceEntry(Entry):
         | None
     ) = None
     config_drive: words.Flag = False
-    metadata: dict[Annotated[str, BeforeValidator(_metadata_key)], words.MetadataValue] = {}
+    metadata: dict[Annotated[str, BeforeValidator(_metadata_key)], words.MetadataValue] = pydantic.Field(default={})
     tags: Annotated[tuple[Annotated[str, BeforeValidator(_server_tag)], ...], BeforeValidator(words.separated)] = ()
     state: Literal["active", "stopped", "absent"] = "active"
     hosts: words.Pattern | None = None
 
 
-class Play(Strict):
+class Play(strict.Strict):
     """A play: where, with which variables, and the entries of each kind."""
 
     name: words.ShortText | None = None
     hosts: words.Pattern | None = None
-    vars: dict[str, Any] = {}
+    vars: dict[str, Any] = pydantic.Field(default={})
     vars_files: tuple[words.Text, ...] = ()
     tags: Tags = ()
     keypairs: tuple[KeypairEntry, ...] = ()
@@ -186,7 +165,7 @@ class Play(Strict):
     instances: tuple[InstanceEntry, ...] = ()
 
 
-MODELS: dict[str, type[Entry]] = {
+MODELS: dict[str, type[strict.Entry]] = {
     "keypairs": KeypairEntry,
     "flavors": FlavorEntry,
     "images": ImageEntry,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.files import yaml
-from orchestrator.files.playbook import entries, findings, named_files, selection, validation, values, variables
+from orchestrator.files.playbook import entries, findings, named_files, selection, strict, validation, values, variables
 from orchestrator.model import errors, host, mark, pattern
 from orchestrator.rendering import bounds
 
@@ -35,7 +35,7 @@ class Declared:
 
     section: str
     name: str
-    entry: entries.Entry | None
+    entry: strict.Entry | None
     node: yaml.Node
     folder: Path = Path()
     hosts: tuple[str, ...] = ()
@@ -204,7 +204,7 @@ def _scopes(loop: yaml.Node | None, given: variables.Variables) -> Iterator[Mapp
         yield given.bind(item)
 
 
-def _declared(section: str, entry: entries.Entry, node: yaml.Mapping, play: _Play) -> Declared:
+def _declared(section: str, entry: strict.Entry, node: yaml.Mapping, play: _Play) -> Declared:
     if not isinstance(entry, entries.InstanceEntry):
         return Declared(section, entry.name, entry, node, play.folder)
     hosts = play.hosts if entry.hosts is None else _hosts(entry.hosts, node, play.request, play.found)

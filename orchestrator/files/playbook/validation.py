@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import pydantic
 
 from orchestrator.files import yaml
-from orchestrator.files.playbook import entries, findings, later, values
+from orchestrator.files.playbook import findings, later, strict, values
 from orchestrator.model import mark
 
-Model = TypeVar("Model", bound=entries.Strict)
+Model = TypeVar("Model", bound=strict.Strict)
 Loc = tuple[int | str, ...]
 
 EXPECTED = {
@@ -31,7 +31,7 @@ SECRET = frozenset({"public_key", "user_data", "metadata"})  # where passwords a
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    model: type[entries.Strict]
+    model: type[strict.Strict]
     section: str
     node: yaml.Mapping
     data: object
@@ -128,7 +128,7 @@ def _note(details: Mapping[str, Any], subject: _Subject, found: findings.Finding
         found.add(locate(subject.node, loc), f"{field}{shown} in {owner}", why, hint)
 
 
-def _unknown_key(path: str, field: str, loc: Loc, model: type[entries.Strict]) -> tuple[str, str, str]:
+def _unknown_key(path: str, field: str, loc: Loc, model: type[strict.Strict]) -> tuple[str, str, str]:
     name = str(loc[-1])
     if later.key(path):
         return f"'{name:.{SHOWN}}'", "not supported yet", "leave it out"
@@ -137,7 +137,7 @@ def _unknown_key(path: str, field: str, loc: Loc, model: type[entries.Strict]) -
     return f"unknown key '{field:.{SHOWN}}'", "", near(name, _keys(model, loc[:-1]))
 
 
-def _keys(model: type[entries.Strict], loc: Loc) -> tuple[str, ...]:
+def _keys(model: type[strict.Strict], loc: Loc) -> tuple[str, ...]:
     """The keys that the mapping at `loc` may have."""
     for step in loc:
         if isinstance(step, str) and step in model.model_fields:
@@ -148,8 +148,8 @@ def _keys(model: type[entries.Strict], loc: Loc) -> tuple[str, ...]:
     return tuple(model.model_fields)
 
 
-def _model(annotation: Any) -> type[entries.Strict] | None:
-    if isinstance(annotation, type) and issubclass(annotation, entries.Strict):
+def _model(annotation: Any) -> type[strict.Strict] | None:
+    if isinstance(annotation, type) and issubclass(annotation, strict.Strict):
         return annotation
     return next((found for part in typing.get_args(annotation) if (found := _model(part))), None)
 
