@@ -16,10 +16,14 @@ from orchestrator.model.instance import Instance
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """What a step would do now, and why; no actions: nothing to do, and `why` says why not."""
+    """What a step would do now, and why; no actions: nothing to do, and `why` says why not.
+
+    Of a step that shares: `unless` is the path that its last action makes, whole and for good; who finds it there has nothing left to do.
+    """
 
     why: str
     actions: tuple[Action, ...] = ()
+    unless: str = ""
 
 
 class Step(Protocol):

@@ -55,11 +55,15 @@ class Lane:
     """Actions that run in order, up to the first that fails, under the host-side lock `key`; lanes run side by side.
 
     A lane whose `after` names a lane that failed is skipped. `parent` lanes come first, so `after` may only name lanes without `after`.
+
+    `unless` is a path that the last action makes: when something is there once the lane has its lock, another job has done all of it meanwhile,
+    and every action counts as done. Such a lane waits for its lock as long as the other job may take.
     """
 
     key: str  # instance/<uuid>, or shared/<what> for what several instances use
     actions: tuple[Action, ...]
     after: tuple[str, ...] = ()
+    unless: str = ""
 
 
 @dataclass(frozen=True, slots=True)

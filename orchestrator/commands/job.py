@@ -60,8 +60,12 @@ fence() { # lock; the last line of the file is the highest epoch seen
   if [ "$there" -gt "$epoch" ]; then deny fenced "epoch $there > $epoch"; return 1; fi
   [ "$there" -eq "$epoch" ] || printf '%s\n' "$epoch" >>"$run/epochs/$1"
 }
-lane() { # number key lock parents...
-  n=$1 key=$2 lock=$3 f=$d/$1.output; shift 3
+made() { # path actions: by another job, while this one waited for the lock
+  [ -e "$1" ] || return 1
+  i=0; while [ "$i" -lt "$2" ]; do record "$n" "$i" done 0 ''; i=$((i + 1)); done
+}
+lane() { # number patience key lock parents...
+  n=$1 patience=$2 key=$3 lock=$4 f=$d/$1.output; shift 4
   for parent; do [ -e "$d/$parent.ok" ] || { deny skipped "lane $parent did not end well"; return; }; done
   true >>"$run/locks/$lock" || { deny locked "cannot write $run/locks/$lock"; return; }
   exec 9>>"$run/locks/$lock"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import urllib.parse
 
@@ -10,6 +11,8 @@ from orchestrator.model import errors
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 LINE_LIMIT = 3000
 """Characters of a journal line's command: with UTF-8's four bytes for some, one line stays one atomic write."""
+NAME_LIMIT = 240
+"""Characters of a file name; file systems take 255, and a few go to what is added."""
 
 
 def word(text: str) -> str:
@@ -25,8 +28,10 @@ def words(texts: tuple[str, ...]) -> str:
 
 
 def filename(key: str) -> str:
-    """`key` as a file name: one to one, without slashes, never hidden, `.` or `..`."""
+    """`key` as a file name: without slashes, never hidden, `.` or `..`. One to one; a name too long for a file ends in its sha256."""
     name = urllib.parse.quote(key, safe="")
+    if len(name) > NAME_LIMIT:
+        name = f"{name[: NAME_LIMIT - 65]}%{hashlib.sha256(key.encode()).hexdigest()}"
     return "%2E" + name[1:] if name.startswith(".") else name
 
 

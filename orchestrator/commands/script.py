@@ -17,6 +17,8 @@ from orchestrator.commands.command import Action, Batch, Command, Transfer, Uplo
 
 PATIENCE = 30
 """Seconds a lane waits for its lock before it gives up as `locked`."""
+MAKING = 7200
+"""The same of a lane with `unless`: longer than anybody makes such a thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _job(batch: Batch, marker: str, nonce: str) -> str:
     name = quoting.filename(batch.job)
     parts = [
         f"m={marker} job={quoting.word(name)} d={quoting.word(f'/run/orchestrator/jobs/{name}')}",
-        f"epoch={batch.epoch} patience={PATIENCE}",
+        f"epoch={batch.epoch}",
         job_text.START,
         job_text.JOURNAL,
         job_text.ACTIONS,
@@ -103,7 +105,8 @@ def _job(batch: Batch, marker: str, nonce: str) -> str:
     ]
     begin = "start" if len(batch.lanes) > 1 else "lane"
     for number, lane in enumerate(batch.lanes):
-        parts += [f"lane_{number}() {{ :", *(_action(i, action, nonce) for i, action in enumerate(lane.actions)), "}"]
+        begun = f"! made {quoting.word(lane.unless)} {len(lane.actions)} || return 0" if lane.unless else ":"
+        parts += [f"lane_{number}() {{ {begun}", *(_action(i, action, nonce) for i, action in enumerate(lane.actions)), "}"]
     for rank in (False, True):
         parts += [f"{begin} {_lane(batch, number)}" for number, lane in enumerate(batch.lanes) if bool(lane.after) is rank]
         parts.append("wait")
@@ -117,7 +120,7 @@ def _lane(batch: Batch, number: int) -> str:
     lane, keys = batch.lanes[number], [lane.key for lane in batch.lanes]
     parents = " ".join(str(keys.index(key)) for key in lane.after)
     key = quoting.word(quoting.line(lane.key))
-    return f"{number} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
+    return f"{number} {MAKING if lane.unless else PATIENCE} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
 
 
 def _action(index: int, action: Action, nonce: str) -> str:

@@ -230,6 +230,15 @@ def test_shared_lanes_have_no_epoch(wire: Wire) -> None:
     assert wire.lanes(lane, epoch=7) == wire.lanes(lane, epoch=6) == [done(key, 0)]
 
 
+def test_what_another_job_made_meanwhile_is_not_made_again(wire: Wire) -> None:
+    """Its actions, which would fail a second time, count as done, and who comes after goes on."""
+    key, path, after = f"shared/{uuid.uuid4()}", f"{wire.folder}/made", f"instance/{uuid.uuid4()}"
+    making = Lane(key, (Command(("true",)), Command(("mkdir", "--", path))), unless=path)
+    assert wire.lanes(making) == [done(key, 0), done(key, 1)]
+    again = wire.lanes(making, Lane(after, (Command(("true",)),), after=(key,)))
+    assert again == [done(key, 0), done(key, 1), done(after, 0)]
+
+
 def test_same_job_runs_once_and_tells_the_same(wire: Wire) -> None:
     key, job = f"instance/{uuid.uuid4()}", str(uuid.uuid4())
     lane = Lane(key, (Command(("mkdir", "--", f"{wire.folder}/once")), Command(("printf", "told"))))

@@ -51,6 +51,18 @@ def test_cut_transfer_starts_nothing_and_leaves_nothing(host: Host, tmp_path: Pa
     assert not (wires.RUN / "jobs" / job).exists()
 
 
+def test_what_several_jobs_want_made_is_made_once(host: Host, transport: Transport, tmp_path: Path) -> None:
+    """The others wait for the lock as long as it takes, and find it there."""
+    path, marks = tmp_path / "made", tmp_path / "marks"
+    lane = Lane(
+        wires.unique("shared"), (wires.sh('echo ran >>"$1"; sleep 1', str(marks)), Command(("mkdir", "--", str(path)))), unless=str(path)
+    )
+    with ThreadPoolExecutor(3) as pool:
+        heard = list(pool.map(lambda _: wires.records(transport, host, lane), range(3)))
+    assert heard == [[Record(lane.key, 0), Record(lane.key, 1)]] * 3
+    assert marks.read_text() == "ran\n"
+
+
 def test_same_job_from_two_controllers_runs_once(host: Host, transport: Transport, tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     batch = Batch(

@@ -31,7 +31,7 @@ def pending(job: Job) -> tuple[Lane, int, Action] | None:
 
 
 def refuse(state: State, job: Job, held: set[str]) -> bool:
-    """Whether the next lane may not begin: the job is then past it, with the record that says why. Its epoch is set when it may."""
+    """Whether the next lane may not, or need not begin: the job is then past it, with the records that say why. Its epoch is set when it may."""
     lane = order(job.batch)[job.lane]
     if job.action > 0:
         return False
@@ -46,8 +46,18 @@ def refuse(state: State, job: Job, held: set[str]) -> bool:
     else:
         if not lane.key.startswith("shared/"):
             state.epochs[lane.key] = job.batch.epoch
-        return False
+        return _made(state, job, lane)
     _leave(job, refusal)
+    return True
+
+
+def _made(state: State, job: Job, lane: Lane) -> bool:
+    """Whether another job has made what the lane is for: the lane is then passed over, and told as done."""
+    if not lane.unless or lane.unless not in state.files:
+        return False
+    job.records += [Record(lane.key, index) for index in range(len(lane.actions))]
+    job.ended_well.add(lane.key)
+    job.lane, job.action = job.lane + 1, 0
     return True
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
-
 from orchestrator.commands.command import Action
 from orchestrator.drivers.images import blank
 from orchestrator.facts import file
@@ -22,7 +20,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
     missing = [base for base in _base(instance) if facts[file.Key(base.path)] is None]
     if not missing:
         return Todo("ephemeral base is there" if _base(instance) else "no ephemeral disk")
-    return Todo("ephemeral base is missing", blank.make(missing[0]))
+    return Todo("ephemeral base is missing", blank.make(missing[0]), unless=missing[0].path)
 
 
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
@@ -34,7 +32,7 @@ def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
 
 
 def shares(instance: Instance) -> str | None:
-    return next((f"base {posixpath.basename(base.path)}" for base in _base(instance)), None)
+    return next((f"base {base.path}" for base in _base(instance)), None)
 
 
 def _base(instance: Instance) -> tuple[Base, ...]:

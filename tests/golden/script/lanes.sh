@@ -42,7 +42,7 @@ prune() { # what ended more than a day ago
     'for f; do d=${f%/done}; rm -rf -- "$d" "$d.lock"; done' sh {} +
 }
 trap 'exit 1' HUP INT TERM PIPE
-b=$(dd bs=65536 count=3852 iflag=fullblock,count_bytes); [ ${#b} = 3852 ] || exit 1
+b=$(dd bs=65536 count=4053 iflag=fullblock,count_bytes); [ ${#b} = 4053 ] || exit 1
 trap 'rm -f -- '\''/var/lib/nova/instances/_base/a.part.0123456789abcdef'\''' EXIT
 stage 1000 '/var/lib/nova/instances/_base/a.part.0123456789abcdef'
 launch
@@ -59,7 +59,7 @@ get 0 60 'virsh' 'list'
 } </dev/null
 finish
 prunem=--0123456789abcdef job='6b1e%2F7' d='/run/orchestrator/jobs/6b1e%2F7'
-epoch=7 patience=30
+epoch=7
 trap '' HUP PIPE; umask 022; rm -f -- "$d/script"
 run=/run/orchestrator
 record() { printf 'lane %s\n' "$*" >>"$d/out"; printf '%s lane %s\n' "$m" "$*"; }
@@ -105,8 +105,12 @@ fence() { # lock; the last line of the file is the highest epoch seen
   if [ "$there" -gt "$epoch" ]; then deny fenced "epoch $there > $epoch"; return 1; fi
   [ "$there" -eq "$epoch" ] || printf '%s\n' "$epoch" >>"$run/epochs/$1"
 }
-lane() { # number key lock parents...
-  n=$1 key=$2 lock=$3 f=$d/$1.output; shift 3
+made() { # path actions: by another job, while this one waited for the lock
+  [ -e "$1" ] || return 1
+  i=0; while [ "$i" -lt "$2" ]; do record "$n" "$i" done 0 ''; i=$((i + 1)); done
+}
+lane() { # number patience key lock parents...
+  n=$1 patience=$2 key=$3 lock=$4 f=$d/$1.output; shift 4
   for parent; do [ -e "$d/$parent.ok" ] || { deny skipped "lane $parent did not end well"; return; }; done
   true >>"$run/locks/$lock" || { deny locked "cannot write $run/locks/$lock"; return; }
   exec 9>>"$run/locks/$lock"
@@ -130,9 +134,9 @@ place 0 'send_image' 'transfer /images/a.qcow2 to /var/lib/nova/instances/_base/
 act 1 60 '0' 'send_image' 'mv -T -- a.part a' 'mv' '-T' '--' 'a.part' 'a' || return
 put 2 'write_seed' 'upload /var/lib/nova/instances/_base/seed (3 bytes)' 22 755 '/var/lib/nova/instances/_base/seed' decode AAH/ || return
 }
-start 1 'shared/_base' 'shared%2F_base'
+start 1 30 'shared/_base' 'shared%2F_base'
 wait
-start 0 'instance/0001' 'instance%2F0001' 1
+start 0 30 'instance/0001' 'instance%2F0001' 1
 wait
 rm -f -- '/var/lib/nova/instances/_base/a.part.0123456789abcdef'
 true >"$d/done"

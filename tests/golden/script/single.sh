@@ -41,11 +41,11 @@ prune() { # what ended more than a day ago
     'for f; do d=${f%/done}; rm -rf -- "$d" "$d.lock"; done' sh {} +
 }
 trap 'exit 1' HUP INT TERM PIPE
-b=$(dd bs=65536 count=2718 iflag=fullblock,count_bytes); [ ${#b} = 2718 ] || exit 1
+b=$(dd bs=65536 count=2916 iflag=fullblock,count_bytes); [ ${#b} = 2916 ] || exit 1
 launch
 finish
 prunem=--0123456789abcdef job='single' d='/run/orchestrator/jobs/single'
-epoch=1 patience=30
+epoch=1
 trap '' HUP PIPE; umask 022; rm -f -- "$d/script"
 run=/run/orchestrator
 record() { printf 'lane %s\n' "$*" >>"$d/out"; printf '%s lane %s\n' "$m" "$*"; }
@@ -91,8 +91,12 @@ fence() { # lock; the last line of the file is the highest epoch seen
   if [ "$there" -gt "$epoch" ]; then deny fenced "epoch $there > $epoch"; return 1; fi
   [ "$there" -eq "$epoch" ] || printf '%s\n' "$epoch" >>"$run/epochs/$1"
 }
-lane() { # number key lock parents...
-  n=$1 key=$2 lock=$3 f=$d/$1.output; shift 3
+made() { # path actions: by another job, while this one waited for the lock
+  [ -e "$1" ] || return 1
+  i=0; while [ "$i" -lt "$2" ]; do record "$n" "$i" done 0 ''; i=$((i + 1)); done
+}
+lane() { # number patience key lock parents...
+  n=$1 patience=$2 key=$3 lock=$4 f=$d/$1.output; shift 4
   for parent; do [ -e "$d/$parent.ok" ] || { deny skipped "lane $parent did not end well"; return; }; done
   true >>"$run/locks/$lock" || { deny locked "cannot write $run/locks/$lock"; return; }
   exec 9>>"$run/locks/$lock"
@@ -103,7 +107,7 @@ lane() { # number key lock parents...
 lane_0() { :
 act 0 60 '0' '-' 'true' 'true' || return
 }
-lane 0 'instance/0002' 'instance%2F0002'
+lane 0 30 'instance/0002' 'instance%2F0002'
 wait
 wait
 true >"$d/done"
