@@ -89,6 +89,11 @@ class Network:
     mtu: int | None = None  # None: 1500, 50 less on vxlan
     port_security: bool = True
 
+    @property
+    def link_mtu(self) -> int:
+        """Bytes that a frame on it may carry: its MTU; VXLAN over IPv4 takes 50 of the 1500 below it."""
+        return self.mtu or (1450 if self.type == "vxlan" else 1500)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -35,8 +35,8 @@ class Segment:
 
     @property
     def mtu(self) -> int:
-        """Bytes; VXLAN over IPv4 takes 50 of the 1500 below it."""
-        return self.network.mtu or (1450 if self.network.type == "vxlan" else 1500)
+        """Bytes, as the guests are told them."""
+        return self.network.link_mtu
 
 
 @dataclass(frozen=True, slots=True)

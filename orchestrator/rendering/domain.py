@@ -8,6 +8,7 @@ import hashlib
 import jinja2
 
 from orchestrator.model import instance as model
+from orchestrator.rendering import hardware
 
 UNMARKED = "0" * 64
 
@@ -35,19 +36,23 @@ def console_log_path(instance: model.Instance) -> str:
     return f"{instance.directory}/console.log"
 
 
+def nvram_path(instance: model.Instance) -> str:
+    """Path of what the guest's UEFI keeps: the instance's own, so that it stays through a hard reboot and goes with the disks."""
+    return f"{instance.directory}/nvram.fd"
+
+
 def _render(instance: model.Instance, mark: str) -> str:
-    machine = instance.image.properties.get("hw_machine_type", "pc")
     return (
         _environment()
         .get_template("domain/base.xml.j2")
         .render(
             instance=instance,
+            hardware=hardware.of(instance.flavor, instance.image),
             digest=mark,
-            machine=machine,
             console_log=console_log_path(instance),
+            nvram=nvram_path(instance),
             config_drive=config_drive_path(instance) if instance.config_drive else None,
-            config_drive_device="sda" if machine == "q35" else "hda",
-            config_drive_bus="sata" if machine == "q35" else "ide",
+            mtu=lambda port: instance.networks[port.network].link_mtu,
         )
     )
 

@@ -18,7 +18,7 @@ from orchestrator.facts import domain as facts
 from orchestrator.model import desired
 from orchestrator.model.instance import Instance
 from orchestrator.rendering import config_drive, domain
-from tests.samples import instances
+from tests.samples import hardware, instances
 
 FULL = instances.new(
     7,
@@ -49,6 +49,7 @@ CASES = {
     "drive_on_pc": instances.new(1, config_drive=True),
     "full": FULL,
     "large": instances.new(0xFFFFFFFF, flavor=desired.Flavor("m1.huge", 64, 1 << 20, 1)),
+    **{f"hardware/{name}": instance for name, instance in hardware.CASES.items()},
 }
 HOSTILE = ("</name><os>", "a\"b'c<d>&e", "]]><!--", "&lt;&#10;&evil;", "{{ 7 * 7 }}{% raw %}", "lineage='0' digest=\"0\" />", "\t\n", "ü€𝄞‮")
 PLACES: dict[str, Callable[[str], Instance]] = {
@@ -95,7 +96,9 @@ def test_the_mark_is_read_back(name: str) -> None:
 
 
 def test_the_digest_tells_every_rendering_apart() -> None:
-    assert len({domain.digest(instance) for instance in CASES.values()}) == len(CASES)
+    """And only those: what the default is may be written out."""
+    texts = {domain.xml(instance).replace(domain.digest(instance), "") for instance in CASES.values()}
+    assert len({domain.digest(instance) for instance in CASES.values()}) == len(texts) > 50
 
 
 @pytest.mark.parametrize("text", HOSTILE)
