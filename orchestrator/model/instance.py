@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.model import desired
+from orchestrator.model.volume import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Instance:
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     datasource: str = "config-2"  # config-2 | nocloud
+    volumes: tuple[Attachment, ...] = ()  # by device
     launched: bool = False  # was ACTIVE once: its disks hold data, and are never made again
 
 

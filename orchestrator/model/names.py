@@ -42,6 +42,25 @@ def vxlan(vni: int) -> str:
     return f"vxlan-{vni}"
 
 
+def vlan(interface: str, vid: int) -> str:
+    """VLAN device on an interface (neutron linuxbridge agent); of a long name the beginning and 6 hex digits of its sha1."""
+    name = f"{interface}.{vid}"
+    if len(name) < 16:
+        return name
+    digest = hashlib.sha1(interface.encode(), usedforsecurity=False).hexdigest()[:6]
+    return f"{interface[: 15 - len(digest) - len(f'.{vid}')]}{digest}.{vid}"
+
+
+def switch(network_id: str) -> str:
+    """Open vSwitch bridge that an interface is put into."""
+    return f"brs{network_id[:11]}"
+
+
+def hybrid(port_id: str) -> tuple[str, str, str]:
+    """What is between a port and its Open vSwitch bridge (nova `ovs_hybrid_plug`): its Linux bridge, and the veth pair's ends there and here."""
+    return f"qbr{port_id[:11]}", f"qvb{port_id[:11]}", f"qvo{port_id[:11]}"
+
+
 def owner(lineage: str) -> str:
     """What everything that a store owns among a host's devices, chains and sets begins with, or is marked by: 9 characters."""
     return f"orc{lineage[:6]}"
@@ -55,6 +74,21 @@ def image_id(name: str, digest: str) -> str:
 def base(instances_path: str, image_identity: str) -> str:
     """Path of an image in the host's cache: sha1 of the image *id* (nova imagecache.get_cache_fname)."""
     return f"{instances_path}/_base/{hashlib.sha1(image_identity.encode(), usedforsecurity=False).hexdigest()}"
+
+
+def volume_id(lineage: str, number: int) -> str:
+    """Volume id: derived from its number, which is never used twice."""
+    return str(uuid.uuid5(uuid.UUID(lineage), f"volume/{number}"))
+
+
+def volume(identity: str) -> str:
+    """What a volume is called on its backend (cinder `volume_name_template`)."""
+    return f"volume-{identity}"
+
+
+def target(identity: str) -> str:
+    """iSCSI name of a volume's target (cinder `target_prefix`)."""
+    return f"iqn.2010-10.org.openstack:{volume(identity)}"
 
 
 def mac(random: bytes) -> str:

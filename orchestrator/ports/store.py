@@ -8,6 +8,7 @@ from typing import Protocol
 
 from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Instance, Record
+from orchestrator.model.volume import Volume, VolumeRecord
 from orchestrator.ports.writes import Resource, Undo, Write
 
 
@@ -27,11 +28,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A new instance, decided: everything fixed, and why this host."""
+    """A new instance, decided: everything fixed, and why this host. `volumes` of the instance's that are new with it, or get their host by it."""
 
     instance: Instance
     wanted: str
     decision: str
+    volumes: tuple[Volume, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Snapshot:
     records: tuple[Record, ...]
     next_number: int  # of the next instance; numbers are never used twice
     capacities: Mapping[str, Capacity]
+    volumes: tuple[VolumeRecord, ...] = ()
+    next_volume: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class OpenJob:
     host: str
     uuids: tuple[str, ...]
     lanes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Store(Protocol):
     def place(self, run: Run, decide: Callable[[Snapshot], Sequence[Placement]]) -> tuple[Record, ...]:
         """Run `decide` and record its placements in state BUILDING, in one transaction, so that two runs never claim the same room, address or name.
 
-        Raises Conflict when a name, MAC address or fixed IP is already taken; whatever `decide` raises.
+        Its volumes become the instance's. Raises Conflict when a name, MAC address, fixed IP or volume is already taken; whatever `decide` raises.
         """
 
     def snapshot(self) -> Snapshot:
@@ -100,6 +105,9 @@ class Store(Protocol):
 
     def records(self) -> tuple[Record, ...]:
         """Every instance, by name."""
+
+    def volumes(self) -> tuple[VolumeRecord, ...]:
+        """Every volume, by name."""
 
     def undo(self, uuid: str) -> tuple[Undo, ...]:
         """The kept undo of an instance, in the order its steps were begun."""

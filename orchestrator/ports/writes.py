@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from orchestrator.commands.command import Action
 from orchestrator.model.host import Capacity
+from orchestrator.model.instance import Instance
+from orchestrator.model.volume import Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,13 @@ class Want:
 
 
 @dataclass(frozen=True, slots=True)
+class Amend:
+    """An instance as it is to be from now on; its uuid, name, domain, host, MAC addresses and fixed IPs stay."""
+
+    instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """An instance is gone: its name, addresses and claims are free again; its events stay."""
 
@@ -94,11 +103,49 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A recorded noun of the playbook (flavor, image, network, keypair), for `get` and `describe`; `body` is JSON."""
+    """A recorded noun of the playbook (flavor, image, network, keypair, security_group), for `get` and `describe`; `body` is JSON.
+
+    Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "" while nobody knows.
+    """
 
     kind: str
     name: str
     body: str
 
 
-Write = Move | Step | Intent | Settle | Want | Remove | Seen | Resource
+@dataclass(frozen=True, slots=True)
+class NewVolume:
+    """A volume, recorded before it is made."""
+
+    volume: Volume
+    status: str = "creating"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeMove:
+    """A volume's move, compare-and-set on `source`. `available` and `error` free it of its instance, `attaching` gives it to one."""
+
+    id: str
+    source: str
+    dest: str
+    fault: str | None = None
+    instance: str | None = None  # uuid; only with `attaching`, as `device` and `boot`
+    device: str | None = None
+    boot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AmendVolume:
+    """A volume as it is to be from now on: its size, its host and options when these were not known yet."""
+
+    volume: Volume
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveVolume:
+    """A volume is gone: its name is free again."""
+
+    id: str
+
+
+Write = Move | Step | Intent | Settle | Want | Amend | Remove | Seen | Resource | NewVolume | VolumeMove | AmendVolume | RemoveVolume

@@ -12,7 +12,7 @@ from orchestrator.model import errors
 from orchestrator.model.host import Capacity
 from orchestrator.ports import writes
 from orchestrator.ports.store import OpenJob, Run
-from orchestrator.store import codec, instances, runs, schema
+from orchestrator.store import codec, instances, rows, runs, schema, volumes
 
 Uuids = tuple[str, ...]
 Lanes = tuple[tuple[str, tuple[str, ...]], ...]
@@ -30,10 +30,10 @@ def write(connection: Connection, run: Run, batch: Sequence[writes.Write], at: s
 def open_jobs(connection: Connection) -> tuple[OpenJob, ...]:
     """Batches with an intent and no end, oldest first."""
     table = schema.jobs
-    query = select(table.c.job, table.c.host, table.c.uuids, table.c.lanes).where(table.c.ended_at.is_(None))
+    query = select(table.c.job, table.c.host, table.c.uuids, table.c.lanes, table.c.run).where(table.c.ended_at.is_(None))
     return tuple(
-        OpenJob(job, host, instances.body(Uuids, f"job {job}", uuids), instances.body(Lanes, f"job {job}", lanes))
-        for job, host, uuids, lanes in connection.execute(query.order_by(table.c.begun_at, table.c.job))
+        OpenJob(job, host, rows.body(Uuids, f"job {job}", uuids), rows.body(Lanes, f"job {job}", lanes), run)
+        for job, host, uuids, lanes, run in connection.execute(query.order_by(table.c.begun_at, table.c.job))
     )
 
 
@@ -43,9 +43,16 @@ def _touched(batch: Iterable[writes.Write]) -> tuple[str, ...]:
         match one:
             case writes.Move() | writes.Step() | writes.Want() | writes.Remove():
                 uuids[one.uuid] = None
+            case writes.Amend():
+                uuids[one.instance.uuid] = None
             case writes.Intent():
                 uuids |= dict.fromkeys((*one.uuids, *one.undo))
     return tuple(uuids)
+
+
+def _changed(one: writes.Want | writes.Amend, at: str) -> Update:
+    wish = {"body": instances.text(one.instance)} if isinstance(one, writes.Amend) else {"wanted": one.wanted}
+    return update(schema.instances).values(**wish, updated_at=at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +76,16 @@ class Entry:
                 self._intent(one)
             case writes.Settle():
                 self._settle(one)
-            case writes.Want():
-                self._instance(update(schema.instances).values(wanted=one.wanted, updated_at=self.at), one.uuid)
+            case writes.Want() | writes.Amend():
+                self._instance(_changed(one, self.at), one.instance.uuid if isinstance(one, writes.Amend) else one.uuid)
             case writes.Remove():
                 self._instance(delete(schema.instances), one.uuid)  # ports, addresses and undo go with it
             case writes.Seen():
                 self._seen(one)
             case writes.Resource():
                 self._resource(one)
+            case writes.NewVolume() | writes.VolumeMove() | writes.AmendVolume() | writes.RemoveVolume():
+                volumes.write(self.connection, one, self.at)
 
     def _instance(self, change: Update | Delete, uuid: str) -> None:
         self.connection.execute(change.where(schema.instances.c.uuid == uuid))
@@ -120,7 +129,7 @@ class Entry:
         if text is None:
             self.connection.execute(insert(table).values(name=seen.host, **values))
             return
-        known = instances.body(Capacity, f"host '{seen.host}'", text)
+        known = rows.body(Capacity, f"host '{seen.host}'", text)
         if known.machine_id != seen.capacity.machine_id:
             raise errors.Conflict(
                 f"host {seen.host} is another machine now",

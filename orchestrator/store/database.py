@@ -17,10 +17,11 @@ from orchestrator.commands.command import Action
 from orchestrator.model import errors
 from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Record
+from orchestrator.model.volume import VolumeRecord
 from orchestrator.ports import clock as clocks
 from orchestrator.ports.store import Event, OpenJob, Placement, Run, Snapshot
 from orchestrator.ports.writes import Resource, Undo, Write
-from orchestrator.store import commits, instances, liveness, runs, schema, sqlite
+from orchestrator.store import commits, instances, liveness, rows, runs, schema, sqlite, volumes
 
 POLL = 0.2  # seconds between two looks at who holds an instance
 
@@ -86,14 +87,19 @@ class Database:
         with self._reading() as connection:
             return instances.records(connection)
 
+    def volumes(self) -> tuple[VolumeRecord, ...]:
+        """See ports.store."""
+        with self._reading() as connection:
+            return volumes.records(connection)
+
     def undo(self, uuid: str) -> tuple[Undo, ...]:
         """See ports.store."""
         table = schema.undo
         query = select(table.c.step, table.c.actions).where(table.c.uuid == uuid).order_by(table.c.id)
         what = f"the undo of instance {uuid}"
         with self._reading() as connection:
-            rows = connection.execute(query)
-            return tuple(Undo(step, instances.body(tuple[Action, ...], what, text)) for step, text in rows)
+            found = connection.execute(query)
+            return tuple(Undo(step, rows.body(tuple[Action, ...], what, text)) for step, text in found)
 
     def open_jobs(self) -> tuple[OpenJob, ...]:
         """See ports.store."""

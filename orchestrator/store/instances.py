@@ -4,47 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from sqlalchemy import Connection, Table, insert, select, update
 
 from orchestrator.model import errors
 from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Instance, Record
+from orchestrator.model.volume import VolumeRecord
 from orchestrator.ports.store import Placement, Snapshot
 from orchestrator.ports.writes import Move
-from orchestrator.store import codec, schema
+from orchestrator.store import codec, rows, schema, volumes
 
-T = TypeVar("T")
 COLUMNS = tuple(schema.instances.c[name] for name in Record.__slots__ if name != "instance")
 
 
 def records(connection: Connection) -> tuple[Record, ...]:
     """Every instance, by name. Raises OrchestratorError for one that this program cannot read."""
-    table = schema.instances
-    rows = connection.execute(select(table.c.name, table.c.body, *COLUMNS).order_by(table.c.name))
-    return tuple(Record(body(Instance, f"instance '{name}'", text), *columns) for name, text, *columns in rows)
+    return _records(connection, volumes.records(connection))
+
+
+def _records(connection: Connection, known: Sequence[VolumeRecord]) -> tuple[Record, ...]:
+    table, attached = schema.instances, volumes.attachments(known)
+    found = connection.execute(select(table.c.name, table.c.uuid, table.c.body, *COLUMNS).order_by(table.c.name))
+    made = ((rows.body(Instance, f"instance '{name}'", text), uuid, columns) for name, uuid, text, *columns in found)
+    return tuple(Record(replace(instance, volumes=attached.get(uuid, ())), *columns) for instance, uuid, columns in made)
 
 
 def capacities(connection: Connection) -> dict[str, Capacity]:
     """Hosts as last seen, by name."""
-    rows = connection.execute(select(schema.hosts.c.name, schema.hosts.c.body).order_by(schema.hosts.c.name))
-    return {name: body(Capacity, f"host '{name}'", text) for name, text in rows}
-
-
-def body(kind: type[T], what: str, text: str) -> T:
-    """The value in a JSON column."""
-    try:
-        return codec.decode(kind, text)
-    except codec.CodecError as error:
-        hint = "if a newer orchestrator wrote it, use that one; nothing was changed"
-        raise errors.OrchestratorError(f"{what} cannot be read from the store", "", str(error), hint) from error
+    found = connection.execute(select(schema.hosts.c.name, schema.hosts.c.body).order_by(schema.hosts.c.name))
+    return {name: rows.body(Capacity, f"host '{name}'", text) for name, text in found}
 
 
 def snapshot(connection: Connection) -> Snapshot:
     """What placement decides on."""
-    number = connection.execute(select(schema.meta.c.next_number)).scalar_one()
-    return Snapshot(records(connection), number, capacities(connection))
+    number, volume = connection.execute(select(schema.meta.c.next_number, schema.meta.c.next_volume)).one()
+    known = volumes.records(connection)
+    return Snapshot(_records(connection, known), number, capacities(connection), known, volume)
 
 
 def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement], at: str) -> tuple[Record, ...]:
@@ -57,11 +53,13 @@ def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement
     for placement in placements:
         _claim(taken, placement.instance)
     made = tuple(_record(placement, at) for placement in placements)
-    rows = [row for record in made for row in _rows(record)]
+    claimed = [row for record in made for row in _rows(record)]
     for table in (schema.instances, schema.ports, schema.addresses):  # in this order: each refers to the one before
-        if mine := [values for into, values in rows if into is table]:
+        if mine := [values for into, values in claimed if into is table]:
             connection.execute(insert(table), mine)
     connection.execute(update(schema.meta).values(next_number=seen.next_number + len(made)))
+    for placement in placements:
+        volumes.claim(connection, placement.instance.uuid, placement.instance.volumes, placement.volumes, at)
     return made
 
 
@@ -79,9 +77,14 @@ def move(connection: Connection, name: str, wish: Move, at: str) -> None:
             hint="something else changed it; run again to go on from its present state",
         )
     if wish.launched:
-        text = connection.execute(select(table.c.body).where(table.c.uuid == wish.uuid)).scalar_one()
-        launched = replace(body(Instance, f"instance '{name}'", text), launched=True)
-        connection.execute(update(table).where(table.c.uuid == wish.uuid).values(body=codec.encode(Instance, launched)))
+        before = connection.execute(select(table.c.body).where(table.c.uuid == wish.uuid)).scalar_one()
+        launched = replace(rows.body(Instance, f"instance '{name}'", before), launched=True)
+        connection.execute(update(table).where(table.c.uuid == wish.uuid).values(body=text(launched)))
+
+
+def text(instance: Instance) -> str:
+    """The instance as its row's body holds it: volumes have rows of their own."""
+    return codec.encode(Instance, replace(instance, volumes=()))
 
 
 def _claim(taken: dict[str, str], instance: Instance) -> None:
@@ -116,7 +119,7 @@ def _rows(record: Record) -> Iterator[tuple[Table, dict[str, object]]]:
     instance = record.instance
     row = {name: getattr(record, name) for name in Record.__slots__ if name != "instance"}
     row |= {name: getattr(instance, name) for name in ("uuid", "name", "domain", "host")}
-    yield schema.instances, {**row, "body": codec.encode(Instance, instance)}
+    yield schema.instances, {**row, "body": text(instance)}
     for port in instance.ports:
         yield schema.ports, {"id": port.id, "uuid": instance.uuid, "mac": port.mac.lower()}
         for ip in port.fixed_ips:

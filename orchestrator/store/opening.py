@@ -38,7 +38,7 @@ def fill(connection: Connection, lineage: str) -> None:
     """The tables of a new store, as all migrations together would have made them."""
     schema.metadata.create_all(connection, checkfirst=False)
     connection.execute(insert(schema.version).values(version_num=schema.HEAD))
-    connection.execute(insert(schema.meta).values(lineage=lineage, next_number=1, epoch=0))
+    connection.execute(insert(schema.meta).values(lineage=lineage, next_number=1, epoch=0, next_volume=1))
 
 
 def version(place: sqlite.Location, engine: sqlalchemy.Engine) -> str:

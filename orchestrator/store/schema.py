@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Dialect,
     ForeignKey,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"  # the newest file in migrations/versions; ids grow, so that a newer store is known by its id
+HEAD = "0002"  # the newest file in migrations/versions; ids grow, so that a newer store is known by its id
 
 
 class Prose(TypeDecorator[str]):
@@ -57,6 +58,7 @@ meta = Table(
     Column("lineage", String, primary_key=True),
     Column("next_number", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),  # of the newest run
+    Column("next_volume", Integer, nullable=False, server_default="1"),
 )
 
 runs = Table(
@@ -114,6 +116,22 @@ addresses = Table(
     Column("ip", String, nullable=False),
     Column("port", ForeignKey("ports.id", ondelete="CASCADE"), nullable=False, index=True),
     PrimaryKeyConstraint("network", "ip"),
+)
+
+volumes = Table(
+    "volumes",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("status", String, nullable=False),
+    Column("instance", ForeignKey("instances.uuid")),  # nothing is forgotten of an instance that still has one
+    Column("device", String),
+    Column("boot", Boolean, nullable=False),
+    Column("fault", Prose),
+    Column("created_at", String, nullable=False),
+    Column("updated_at", String, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("instance", "device"),
 )
 
 undo = Table(

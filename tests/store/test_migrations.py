@@ -24,8 +24,8 @@ import os
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9998"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -66,7 +66,7 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def second(scripts: Path, last: str = "pass") -> None:
-    (scripts / "versions" / "m0002_locked.py").write_text(SECOND.format(last=last))
+    (scripts / "versions" / "m9998_locked.py").write_text(SECOND.format(last=last))
 
 
 def test_all_migrations_together_make_the_schema_of_a_new_store(place: sqlite.Location, tmp_path: Path) -> None:
@@ -90,12 +90,12 @@ def test_migrations_are_one_chain_and_its_end_is_known() -> None:
 def test_an_upgrade_loses_nothing_and_keeps_the_store_as_it_was(place: sqlite.Location, scripts: Path) -> None:
     second(scripts)
     before = place.path.read_bytes(), tables(place.path)
-    opening.upgrade(place, "0001", scripts)
+    opening.upgrade(place, schema.HEAD, scripts)
     with sqlite3.connect(place.path) as connection:
         found = [connection.execute(f"SELECT count(*) FROM {name}").fetchone() for name in ("instances", "ports", "addresses")]  # noqa: S608
     assert found == [(1,), (1,), (1,)]
     assert "locked INTEGER" in tables(place.path)["instances"]
-    kept = place.path.with_name("state.db.0001")
+    kept = place.path.with_name("state.db.0002")
     assert (tables(kept), kept.stat().st_mode & 0o777) == (before[1], 0o600)
     with pytest.raises(errors.OrchestratorError, match="newer orchestrator"):
         stores.open(f"sqlite:///{place.path}", samples.Clock(), samples.Ids())
@@ -103,8 +103,8 @@ def test_an_upgrade_loses_nothing_and_keeps_the_store_as_it_was(place: sqlite.Lo
 
 def test_who_comes_second_finds_it_done(place: sqlite.Location, scripts: Path) -> None:
     second(scripts)
-    opening.upgrade(place, "0001", scripts)
-    opening.upgrade(place, "0001", scripts)
+    opening.upgrade(place, schema.HEAD, scripts)
+    opening.upgrade(place, schema.HEAD, scripts)
     assert "locked INTEGER" in tables(place.path)["instances"]
 
 
@@ -119,7 +119,7 @@ def test_a_migration_that_fails_changes_nothing(place: sqlite.Location, scripts:
     second(scripts, last)
     before = tables(place.path)
     with pytest.raises(errors.OrchestratorError, match=message):
-        opening.upgrade(place, "0001", scripts)
+        opening.upgrade(place, schema.HEAD, scripts)
     assert tables(place.path) == before
     assert len(stores.open(f"sqlite:///{place.path}", samples.Clock(), samples.Ids()).records()) == 1
 
@@ -128,7 +128,7 @@ def test_a_migration_that_is_killed_changes_nothing(place: sqlite.Location, scri
     second(scripts, "os.kill(os.getpid(), 9)")
     before = tables(place.path)
     program = "import sys, pathlib; from orchestrator.store import opening, sqlite\n"
-    program += "opening.upgrade(sqlite.Location(pathlib.Path(sys.argv[1])), '0001', pathlib.Path(sys.argv[2]))"
+    program += "opening.upgrade(sqlite.Location(pathlib.Path(sys.argv[1])), '0002', pathlib.Path(sys.argv[2]))"
     done = subprocess.run([sys.executable, "-c", program, str(place.path), str(scripts)], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
     assert len(stores.open(f"sqlite:///{place.path}", samples.Clock(), samples.Ids()).records()) == 1

@@ -203,8 +203,8 @@ def test_an_instance_written_by_a_newer_program_is_not_half_read(tmp_path: Path)
     store = opened(path)
     store.place(store.begin("apply", ["web1"]), lambda seen: [samples.placement(samples.new("web1"))])
     with sqlite3.connect(path) as connection:
-        connection.execute("""UPDATE instances SET body = json_set(body, '$.volumes', json('[]'))""")
-    with pytest.raises(errors.OrchestratorError, match=r"instance 'web1' cannot be read.*no field 'volumes'"):
+        connection.execute("""UPDATE instances SET body = json_set(body, '$.replicas', json('[]'))""")
+    with pytest.raises(errors.OrchestratorError, match=r"instance 'web1' cannot be read.*no field 'replicas'"):
         store.records()
 
 

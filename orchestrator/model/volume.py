@@ -1,0 +1,60 @@
+"""A volume: a disk with a life of its own, on its backend before, between and after the instances that it is attached to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.model import desired
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """What the steps work from. `size` in GiB; `options` are what it takes to reach it, fixed when it was made (docs/volumes.md).
+
+    `host` makes and removes it: of a local volume the one where the file lies, "" while it was never attached.
+    """
+
+    id: str
+    name: str
+    size: int
+    backend: str  # local | iscsi | rbd
+    host: str = ""
+    read_only: bool = False
+    image: desired.Image | None = None  # what it is filled from when it is made
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        return self.size << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A volume of an instance, as its disk `device`. `boot`: the instance boots from it; `leaving`: it is being detached."""
+
+    volume: Volume
+    device: str  # vdb
+    boot: bool = False
+    leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRecord:
+    """A volume as the store knows it. `status` is Cinder's; times are ISO 8601, UTC."""
+
+    volume: Volume
+    status: str  # creating | available | attaching | in-use | detaching | extending | deleting | error
+    instance: str | None  # uuid of the one that has it, from `attaching` to the end of `detaching`
+    device: str | None
+    boot: bool
+    fault: str | None
+    created_at: str
+    updated_at: str
+
+    @property
+    def attachment(self) -> Attachment | None:
+        """What its instance has of it."""
+        if self.instance is None or self.device is None:
+            return None
+        return Attachment(self.volume, self.device, self.boot, self.status == "detaching")

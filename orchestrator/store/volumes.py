@@ -1,0 +1,97 @@
+"""Volumes as rows: making them, moving them, reading them. All functions work inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from orchestrator.model import errors
+from orchestrator.model.volume import Attachment, Volume, VolumeRecord
+from orchestrator.ports import writes
+from orchestrator.store import codec, rows, schema
+
+COLUMNS = tuple(schema.volumes.c[name] for name in VolumeRecord.__slots__ if name != "volume")
+Written = writes.NewVolume | writes.VolumeMove | writes.AmendVolume | writes.RemoveVolume
+FREE = ("available", "error")
+"""Statuses in which no instance has the volume."""
+
+
+def records(connection: Connection) -> tuple[VolumeRecord, ...]:
+    """Every volume, by name. Raises OrchestratorError for one that this program cannot read."""
+    table = schema.volumes
+    found = connection.execute(select(table.c.name, table.c.body, *COLUMNS).order_by(table.c.name))
+    return tuple(VolumeRecord(rows.body(Volume, f"volume '{name}'", text), *columns) for name, text, *columns in found)
+
+
+def attachments(volumes: Iterable[VolumeRecord]) -> dict[str, tuple[Attachment, ...]]:
+    """What each instance (by uuid) has of volumes, by device."""
+    found: dict[str, list[Attachment]] = {}
+    for record in volumes:
+        if record.instance and record.attachment:
+            found.setdefault(record.instance, []).append(record.attachment)
+    return {uuid: tuple(sorted(each, key=lambda one: (len(one.device), one.device))) for uuid, each in found.items()}
+
+
+def write(connection: Connection, one: Written, at: str) -> None:
+    """Write one of a commit. Raises Conflict."""
+    match one:
+        case writes.NewVolume():
+            add(connection, one, at)
+        case writes.VolumeMove():
+            move(connection, one, at)
+        case writes.AmendVolume():
+            amend(connection, one.volume, at)
+        case writes.RemoveVolume():
+            remove(connection, one.id)
+
+
+def add(connection: Connection, new: writes.NewVolume, at: str) -> None:
+    """Record a new volume. Raises Conflict when another has its name."""
+    table, volume = schema.volumes, new.volume
+    if connection.execute(select(table.c.id).where(table.c.name == volume.name)).first():
+        raise errors.Conflict(f"volume '{volume.name}' exists already", hint="see `orchestrator get volumes`")
+    row = {"id": volume.id, "name": volume.name, "status": new.status, "boot": False, "created_at": at, "updated_at": at}
+    connection.execute(insert(table).values({**row, "body": codec.encode(Volume, volume)}))
+    connection.execute(update(schema.meta).values(next_volume=schema.meta.c.next_volume + 1))
+
+
+def move(connection: Connection, wish: writes.VolumeMove, at: str) -> None:
+    """Compare-and-set on the present status. Raises Conflict when it is another one."""
+    table = schema.volumes
+    values: dict[str, object] = {"status": wish.dest, "fault": wish.fault, "updated_at": at}
+    if wish.dest == "attaching":
+        values |= {"instance": wish.instance, "device": wish.device, "boot": wish.boot}
+    elif wish.dest in FREE:
+        values |= {"instance": None, "device": None, "boot": False}
+    expected = update(table).where(table.c.id == wish.id, table.c.status == wish.source)
+    if not connection.execute(expected.values(values)).rowcount:
+        found = connection.execute(select(table.c.name, table.c.status).where(table.c.id == wish.id)).first()
+        what = f"volume '{found.name}' is {found.status}" if found else f"volume {wish.id} is removed"
+        raise errors.Conflict(f"{what}, not {wish.source}", hint="something else changed it; see `orchestrator get volumes`")
+
+
+def amend(connection: Connection, volume: Volume, at: str) -> None:
+    """What is known of a volume, replaced."""
+    table = schema.volumes
+    connection.execute(update(table).where(table.c.id == volume.id).values(body=codec.encode(Volume, volume), updated_at=at))
+
+
+def remove(connection: Connection, identity: str) -> None:
+    """Forget a volume that no instance has. Raises Conflict when one has."""
+    table = schema.volumes
+    gone = delete(table).where(table.c.id == identity, table.c.instance.is_(None))
+    if not connection.execute(gone).rowcount:
+        raise errors.Conflict(f"volume {identity} is an instance's, or removed already", hint="see `orchestrator get volumes`")
+
+
+def claim(connection: Connection, uuid: str, wanted: Sequence[Attachment], new: Sequence[Volume], at: str) -> None:
+    """Give an instance that was just recorded its volumes: `new` ones are recorded with it, the others must be free. Raises Conflict."""
+    known = {record.volume.id for record in records(connection)}
+    for volume in new:
+        if volume.id in known:
+            amend(connection, volume, at)
+        else:
+            add(connection, writes.NewVolume(volume, "available"), at)
+    for each in wanted:
+        move(connection, writes.VolumeMove(each.volume.id, "available", "attaching", None, uuid, each.device, each.boot), at)
