@@ -12,10 +12,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from orchestrator.lab import programs
+from orchestrator.lab import frame, programs
 from orchestrator.model import errors
 
 _INIT = Path(__file__).with_name("guest-init.sh")
+_FILES = {"init-guest": _INIT, **{f"{name}.awk": _INIT.with_name(f"guest-{name}.awk") for name in ("flatten", "network")}}
+_COMMANDS = ("mount-local", "use-swap", "disk", "frame")  # names by which guest-init.sh may be called
 _KERNEL = "linux-image-cloud-amd64"
 _MODULES = (  # of them, guest-init.sh loads what it needs, in the order of their needs
     *("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk", "button", "evdev"),
@@ -35,6 +37,7 @@ _INITTAB = """::sysinit:/init-guest boot
 ::once:/init-guest network
 ::respawn:/init-guest tick
 ::respawn:nc -ll -p 7777 -e hostname
+::respawn:nc -ll -p 7778 -e cat
 ttyS0::respawn:/init-guest console
 """
 
@@ -66,7 +69,8 @@ def image(root: Path, path: Path | None) -> Path:
 
 def _recipe() -> str:
     """A digest of all that an image is made from, but for the packages."""
-    return hashlib.sha256(_INIT.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:12]
+    sources = (*_FILES.values(), Path(__file__), Path(frame.__file__))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
 def _build(work: Path, cache: Path) -> Path:
@@ -97,13 +101,18 @@ def _initrd(tree: Path, kernel: Path, out: Path) -> None:
     for name in ("bin", "etc", "modules"):
         (tree / name).mkdir(parents=True)
     shutil.copy("/bin/busybox", tree / "bin/busybox")
-    shutil.copy(_INIT, tree / "init-guest")
-    (tree / "init-guest").chmod(0o755)
+    for name, source in _FILES.items():
+        shutil.copy(source, tree / name)
+    (tree / "send-frame").write_bytes(frame.program())
+    for name in ("init-guest", "send-frame"):
+        (tree / name).chmod(0o755)
     (tree / "etc/inittab").write_text(_INITTAB)
     (tree / "init").symlink_to("bin/busybox")
     for applet in programs.run(("/bin/busybox", "--list"), "lab image").decode().split():
         if applet != "busybox":
             (tree / "bin" / applet).symlink_to("busybox")
+    for command in _COMMANDS:
+        (tree / "bin" / command).symlink_to("../init-guest")
     modules = {path.stem: path for path in kernel.rglob("*.ko")}
     for name in _MODULES:
         if name not in modules:
