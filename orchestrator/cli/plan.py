@@ -37,7 +37,7 @@ def plan(wiring: Wiring, files: tuple[Path, ...], diff: bool, detailed_exitcode:
     Nothing is changed, here or on hosts; steps, commands and files are exactly those of apply.
     """
     made = show(wiring, files, output, whole=diff)
-    code = 4 if made.unreachable else 2 if detailed_exitcode and made.pending else 0
+    code = 4 if made.unreachable else 2 if detailed_exitcode and not made.empty else 0
     click.get_current_context().exit(code)
 
 
@@ -73,9 +73,19 @@ def document(made: Plan) -> dict[str, object]:
             "why": change.why,
             "decision": change.decision or None,
             "problem": str(change.course.problem) if change.course and change.course.problem else None,
-            "steps": list(text.steps(change.course)) if change.course else [],
+            "steps": list(text.steps(change.course.legs)) if change.course else [],
             "notes": list(change.notes),
         }
         for change in made.changes
     ]
-    return output.versioned(fingerprint=made.fingerprint(), summary=text.counts(made), changes=changes, unreachable=dict(made.unreachable))
+    hosts = [
+        {
+            "name": ground.fabric.host,
+            "problem": str(ground.problem) if ground.problem else None,
+            "steps": list(text.steps(ground.legs)),
+        }
+        for ground in made.shared
+    ]
+    return output.versioned(
+        fingerprint=made.fingerprint(), summary=text.counts(made), changes=changes, hosts=hosts, unreachable=dict(made.unreachable)
+    )

@@ -51,6 +51,9 @@ def recap(wiring: Wiring, report: Report) -> None:
     for outcome in report.outcomes:
         if outcome.status in BAD and outcome.host not in report.unreachable:
             output.tell(f"{outcome.name} on {outcome.host}: {outcome.status}: {outcome.fault}", fg="red")
+    for outcome in report.hosts:
+        if outcome.status in BAD and outcome.host not in report.unreachable:
+            output.tell(f"host {outcome.host}: {outcome.status}: {outcome.fault}", fg="red")
     for host, why in report.unreachable.items():
         there = [outcome.name for outcome in report.outcomes if outcome.host == host]
         output.tell(f"host {host}: not reached: {why}" + (f"; not touched there: {', '.join(there)}" if there else ""), fg="red")
@@ -76,11 +79,13 @@ def document(report: Report) -> dict[str, object]:
         {"name": each.name, "host": each.host, "state": each.state, "status": each.status, "steps": each.steps, "fault": each.fault or None}
         for each in report.outcomes
     ]
+    hosts = [{"name": each.host, "status": each.status, "steps": each.steps, "fault": each.fault or None} for each in report.hosts]
     return output.versioned(
         run=report.run,
         recap=report.recap,
         exit_code=report.exit_code,
         outcomes=outcomes,
+        hosts=hosts,
         unreachable=dict(report.unreachable),
         notes={name: list(notes) for name, notes in report.notes.items()},
         trips=dict(report.trips),

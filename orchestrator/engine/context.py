@@ -36,7 +36,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one instance in one go. `status`: changed, failed, unknown (something was sent, its end was not seen), unreachable, locked, pending (not begun)."""
+    """What became of one instance in one go, or, without a name, of what a host's instances share.
+
+    `status`: changed, failed, unknown (something was sent, its end was not seen), unreachable, locked, pending (not begun).
+    """
 
     name: str
     host: str

@@ -11,47 +11,67 @@ from collections.abc import Callable, Sequence
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record
 from orchestrator.engine import mismatch
 from orchestrator.engine.context import Context, Outcome, Progress
+from orchestrator.engine.ground import GroundTracker
 from orchestrator.engine.tracker import POWER, Tracker
 from orchestrator.facts import domain as domains
 from orchestrator.facts import gather
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.host import Host
-from orchestrator.planning import batches
+from orchestrator.planning import batches, fabrics
 from orchestrator.planning.course import Course
-from orchestrator.ports.writes import Intent, Move, Remove, Settle, Step, Write
+from orchestrator.planning.groundwork import Groundwork
+from orchestrator.ports.writes import Intent, Move, Remove, Resource, Settle, Step, Write
 
+Waiting = Tracker | GroundTracker
 POLL = 0.5  # seconds between looks at what is expected (nova `_wait_for_running`)
 
 
-def execute(context: Context, host: Host, courses: Sequence[Course], job: str) -> tuple[Outcome, ...]:
-    """Run the courses. `job` is the run's own name for this go. Raises LostOwnership when a newer run took over; nothing else of a host's making."""
-    lanes = {lane.key: lane for lane in batches.lanes([course for course in courses if not course.problem])}
+def execute(context: Context, host: Host, courses: Sequence[Course], job: str, ground: Groundwork | None = None) -> tuple[Outcome, ...]:
+    """Run the courses, and the host's groundwork before them; that has an outcome of its own when it changes something.
+
+    `job` is the run's own name for this go. Raises LostOwnership when a newer run took over; nothing else of a host's making.
+    """
+    base = GroundTracker(ground) if ground and ground.changes else None
+    possible = [course for course in courses if not course.problem]
+    lanes = {lane.key: lane for lane in batches.lanes(possible, base.course if base and not base.fault else None)}
     trackers = [Tracker(course, lanes, context.clock.monotonic()) for course in courses]
     sent = tuple(lane for lane in lanes.values() if lane.actions)
-    _begin(context, host, trackers, (job, sent))
+    _begin(context, host, trackers, (job, sent), base)
     blocked = [tracker for tracker in trackers if tracker.fault]
     going = [tracker for tracker in trackers if not tracker.fault]
+    waiting: list[Waiting] = [*going, *([base] if base and not base.fault else [])]
     batch = Batch(job, context.run.epoch, sent)
     buffer: list[Write] = []
     try:
-        facts = _send(context, host, going, batch, buffer)
-        facts = _settle_down(context, host, going, facts, job)
+        facts = _send(context, host, waiting, batch, buffer)
+        facts = _settle_down(context, host, waiting, facts, job)
     except errors.HostError as error:
-        return _lost(context, job, going, error) + _fail(context, host, blocked, f"{job}-undo")
+        return _lost(context, job, going, base, error) + _fail(context, host, blocked, f"{job}-undo")
     _check_fence(going)
     arrived = [tracker for tracker in going if not tracker.fault]
     writes = [write for tracker in arrived for write in _arrive(tracker, facts)]
+    writes += [_known(base)] if base and not base.fault else []
     context.store.commit(context.run, [*buffer, *writes, Settle(job, "done" if arrived else "failed")])
-    done = tuple(_outcome(context, tracker, "changed") for tracker in arrived)
+    done = tuple(_outcome(context, tracker, "changed") for tracker in arrived) + _ground_outcome(base)
     return done + _fail(context, host, [*blocked, *(tracker for tracker in going if tracker.fault)], f"{job}-undo")
+
+
+def _known(base: GroundTracker) -> Resource:
+    return Resource("fabric", base.host, fabrics.digest(base.course.fabric))
+
+
+def _ground_outcome(base: GroundTracker | None) -> tuple[Outcome, ...]:
+    if base is None:
+        return ()
+    return (base.outcome("failed", str(base.fault)) if base.fault else base.outcome("changed"),)
 
 
 def _steps(lanes: Sequence[Lane]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((lane.key, tuple(action.step for action in lane.actions)) for lane in lanes)
 
 
-def _begin(context: Context, host: Host, trackers: Sequence[Tracker], work: tuple[str, Sequence[Lane]]) -> None:
+def _begin(context: Context, host: Host, trackers: Sequence[Tracker], work: tuple[str, Sequence[Lane]], base: GroundTracker | None) -> None:
     """The intent, the undo and the opening moves: durable before the wire."""
     job, lanes = work
     writes: list[Write] = []
@@ -61,12 +81,13 @@ def _begin(context: Context, host: Host, trackers: Sequence[Tracker], work: tupl
         writes += [] if tracker.fault else tracker.advance()
     undo = {tracker.instance.uuid: tracker.undo() for tracker in trackers if not tracker.fault}
     uuids = tuple(tracker.instance.uuid for tracker in trackers)
+    writes += [Resource("fabric", host.name, "")] if base else []  # not known from now on, until it was seen
     context.store.commit(context.run, [Intent(job, host.name, uuids, undo, _steps(lanes)), *writes])
     for tracker in trackers:
         context.report(Progress(tracker.instance.name, host.name, tracker.state))
 
 
-def _send(context: Context, host: Host, trackers: Sequence[Tracker], batch: Batch, buffer: list[Write]) -> Facts:
+def _send(context: Context, host: Host, trackers: Sequence[Waiting], batch: Batch, buffer: list[Write]) -> Facts:
     """Send the lanes, follow their records, and read the facts that the trackers expect, all in one round trip.
 
     Steps that ended wait in `buffer` for the next move: a durable write costs as much as a quick command.
@@ -88,14 +109,17 @@ def _send(context: Context, host: Host, trackers: Sequence[Tracker], batch: Batc
     return gather.parse(keys, reads)
 
 
-def _follower(context: Context, trackers: Sequence[Tracker], buffer: list[Write]) -> Callable[[Record], None]:
+def _follower(context: Context, waiting: Sequence[Waiting], buffer: list[Write]) -> Callable[[Record], None]:
     by_lane: dict[str, list[Tracker]] = {}
-    for tracker in trackers:
+    bases = {each.course.lane.key: each for each in waiting if isinstance(each, GroundTracker)}
+    for tracker in (each for each in waiting if isinstance(each, Tracker)):
         lane = tracker.lanes[batches.key(tracker.course)]
         for name in (lane.key, *lane.after):
             by_lane.setdefault(name, []).append(tracker)
 
     def follow(record: Record) -> None:
+        if record.lane in bases:
+            bases[record.lane].feed(record)
         for tracker in by_lane.get(record.lane, ()):
             fresh = tracker.feed(record, context.clock.monotonic())
             buffer.extend(fresh)
@@ -114,14 +138,14 @@ def _progress(tracker: Tracker, write: Move | Step) -> Progress:
     return Progress(tracker.instance.name, tracker.instance.host, write.state, write.step, write.result)
 
 
-def _settle_down(context: Context, host: Host, trackers: Sequence[Tracker], facts: Facts, job: str) -> Facts:
+def _settle_down(context: Context, host: Host, trackers: Sequence[Waiting], facts: Facts, job: str) -> Facts:
     """Look again until everything expected is true or patience ends; then the trackers that still miss something have a fault."""
     waiting = [tracker for tracker in trackers if not tracker.fault]
     deadline = context.clock.monotonic() + max((tracker.course.patience for tracker in waiting), default=0.0)
     while missing := [tracker for tracker in waiting if _unmet(tracker, facts)]:
         if context.clock.monotonic() >= deadline:
             for tracker in missing:
-                tracker.fault = _not_as_expected(tracker, facts)
+                tracker.fault = _not_as_expected(tracker, host, facts)
             break
         context.clock.sleep(POLL)
         keys = _keys(missing)
@@ -133,21 +157,21 @@ def _settle_down(context: Context, host: Host, trackers: Sequence[Tracker], fact
     return facts
 
 
-def _keys(trackers: Sequence[Tracker]) -> tuple[Key, ...]:
+def _keys(trackers: Sequence[Waiting]) -> tuple[Key, ...]:
     return tuple(dict.fromkeys(key for tracker in trackers for key in tracker.course.expects))
 
 
-def _unmet(tracker: Tracker, facts: Facts) -> list[Key]:
+def _unmet(tracker: Waiting, facts: Facts) -> list[Key]:
     return [key for key, value in tracker.course.expects.items() if facts.get(key) != value]
 
 
-def _not_as_expected(tracker: Tracker, facts: Facts) -> errors.HostError:
+def _not_as_expected(tracker: Waiting, host: Host, facts: Facts) -> errors.HostError:
     key = _unmet(tracker, facts)[0]
     return errors.HostError(
-        f"instance {tracker.instance.name!r}: not as expected after its steps",
-        tracker.instance.host,
+        f"{tracker.title}: not as expected after its steps",
+        host.name,
         mismatch.words(key, tracker.course.expects[key], facts),
-        f"see `orchestrator logs {tracker.instance.name}`",
+        tracker.hint,
     )
 
 
@@ -169,12 +193,16 @@ def _arrive(tracker: Tracker, facts: Facts) -> list[Write]:
     return [*moves, Remove(tracker.instance.uuid)] if tracker.course.rest.removes else moves
 
 
-def _lost(context: Context, job: str, trackers: Sequence[Tracker], error: errors.HostError) -> tuple[Outcome, ...]:
+def _lost(
+    context: Context, job: str, trackers: Sequence[Tracker], base: GroundTracker | None, error: errors.HostError
+) -> tuple[Outcome, ...]:
     """The host was lost. Unreachable: nothing was sent. Otherwise the job stays open: it may still run."""
     unsent = isinstance(error, errors.Unreachable)
     if unsent:
         context.store.commit(context.run, [Settle(job, "unsent")])
-    return tuple(_outcome(context, tracker, "unreachable" if unsent else "unknown", str(error)) for tracker in trackers)
+    status = "unreachable" if unsent else "unknown"
+    shared = (base.outcome(status, str(error)),) if base else ()
+    return tuple(_outcome(context, tracker, status, str(error)) for tracker in trackers) + shared
 
 
 def _fail(context: Context, host: Host, trackers: Sequence[Tracker], job: str) -> tuple[Outcome, ...]:

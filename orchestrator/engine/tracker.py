@@ -8,7 +8,8 @@ from orchestrator.commands.command import Action, Command, Lane, Record
 from orchestrator.engine import machine
 from orchestrator.model import errors
 from orchestrator.planning import batches
-from orchestrator.planning.course import Course, Leg
+from orchestrator.planning.course import Course
+from orchestrator.planning.leg import Leg
 from orchestrator.ports.writes import Move, Step, Undo
 from orchestrator.states.table import DONE, FAIL, State
 
@@ -22,6 +23,8 @@ class Tracker:
     def __init__(self, course: Course, lanes: dict[str, Lane], now: float) -> None:
         self.course, self.lanes = course, lanes
         self.instance = course.record.instance
+        self.title = f"instance {self.instance.name!r}"
+        self.hint = f"see `orchestrator logs {self.instance.name}`"
         self.state = course.record.state
         self.vm_state = course.record.vm_state
         self.fault: errors.HostError | None = None
@@ -90,11 +93,9 @@ class Tracker:
         leg = self.course.legs[number]
         if not leg.actions:
             return True
-        if leg.shares:
-            name = batches.share(leg)
-            return self._done.get(name, 0) == len(self.lanes[name].actions)
-        before = sum(len(each.actions) for each in self.course.legs[: number + 1] if not each.shares)
-        return self._done.get(self._own, 0) >= before
+        lane = batches.share(leg) if leg.shares else self._own
+        before = sum(len(each.actions) for each in self.course.legs[: number + 1] if each.shares == leg.shares)
+        return self._done.get(lane, 0) >= before
 
     def _failed(self, action: Action, record: Record, duration: int) -> list[Move | Step]:
         text = record.output.decode("utf-8", "replace").strip()

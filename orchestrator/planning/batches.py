@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.commands.command import Action, Lane
-from orchestrator.planning.course import Course, Leg
+from orchestrator.planning.course import Course
+from orchestrator.planning.groundwork import Groundwork
+from orchestrator.planning.leg import Leg
 
 
 def key(course: Course) -> str:
@@ -13,15 +15,19 @@ def key(course: Course) -> str:
     return f"instance/{course.record.instance.uuid}"
 
 
-def lanes(courses: Sequence[Course]) -> tuple[Lane, ...]:
-    """Lanes for the courses; the first course that needs a shared thing provides the actions for all."""
-    shared: dict[str, tuple[Action, ...]] = {}
+def lanes(courses: Sequence[Course], ground: Groundwork | None = None) -> tuple[Lane, ...]:
+    """Lanes for the courses, and for the host's groundwork; the first course that needs a shared thing provides the actions for all."""
+    shared: dict[str, tuple[Action, ...]] = {ground.lane.key: ground.actions} if ground and ground.actions else {}
     for course in courses:
+        own: dict[str, tuple[Action, ...]] = {}
         for leg in course.legs:
             if leg.shares and leg.actions:
-                shared.setdefault(share(leg), leg.actions)
-    own = tuple(_own(course, shared) for course in courses)
-    return tuple(Lane(name, actions) for name, actions in shared.items()) + own
+                own[share(leg)] = own.get(share(leg), ()) + leg.actions
+        shared = own | shared
+    made = {share(leg): leg.unless for course in courses for leg in course.legs if leg.shares and leg.unless}
+    return tuple(Lane(name, actions, unless=made.get(name, "")) for name, actions in shared.items()) + tuple(
+        _own(course) for course in courses
+    )
 
 
 def share(leg: Leg) -> str:
@@ -29,6 +35,6 @@ def share(leg: Leg) -> str:
     return f"shared/{leg.shares}"
 
 
-def _own(course: Course, shared: dict[str, tuple[Action, ...]]) -> Lane:
+def _own(course: Course) -> Lane:
     after = tuple(dict.fromkeys(share(leg) for leg in course.legs if leg.shares and leg.actions))
     return Lane(key(course), tuple(action for leg in course.legs if not leg.shares for action in leg.actions), after)

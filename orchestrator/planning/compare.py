@@ -6,15 +6,34 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.commands import quoting
-from orchestrator.model.desired import Desired, Flavor, InstanceRequest
-from orchestrator.model.instance import Instance
+from orchestrator.model.desired import Desired, Flavor, InstanceRequest, NetworkRequest
+from orchestrator.model.instance import Instance, Port
 
 NONE = "none"
 
 
 def differences(instance: Instance, request: InstanceRequest, desired: Desired) -> tuple[str, ...]:
     """`field: recorded -> wished`, for each field that a running instance cannot take over."""
-    return (*_flavor(instance.flavor, desired.flavors[request.flavor]), *_fields(instance, request), *_ports(instance, request))
+    return (
+        *_flavor(instance.flavor, desired.flavors[request.flavor]),
+        *_fields(instance, request),
+        *_ports(instance, request),
+        *_networks(instance, desired),
+    )
+
+
+def amended(instance: Instance, request: InstanceRequest, desired: Desired) -> Instance:
+    """The instance with what changes while it runs taken over from the playbook: its ports' security, what its networks tell and grant."""
+    networks = {name: desired.networks.get(name, network) for name, network in instance.networks.items()}
+    pairs = zip(instance.ports, request.networks, strict=False)
+    ports = tuple(_secured(port, wish, request, desired) for port, wish in pairs)
+    return dataclasses.replace(instance, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
+
+
+def _secured(port: Port, wish: NetworkRequest, request: InstanceRequest, desired: Desired) -> Port:
+    groups = request.security_groups if wish.security_groups is None else wish.security_groups
+    security = desired.networks[wish.network].port_security if wish.port_security is None else wish.port_security
+    return dataclasses.replace(port, security_groups=groups, port_security=security)
 
 
 def _flavor(was: Flavor, wished: Flavor) -> Iterator[str]:
@@ -57,6 +76,15 @@ def _list(words: Sequence[str]) -> str:
 
 def _word(flag: bool) -> str:
     return "true" if flag else "false"
+
+
+def _networks(instance: Instance, desired: Desired) -> Iterator[str]:
+    """What network a name stands for; what the network tells its ports may change while they run."""
+    for name, was in instance.networks.items():
+        wished = desired.networks.get(name, was)
+        for field in ("type", "physical_network", "segmentation_id", "driver"):
+            if getattr(was, field) != getattr(wished, field):
+                yield f"network {name}: {field}: {getattr(was, field) or NONE} -> {getattr(wished, field) or NONE}"
 
 
 def _ports(instance: Instance, request: InstanceRequest) -> Iterator[str]:

@@ -12,22 +12,12 @@ from orchestrator.facts import file
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Instance, Record
+from orchestrator.planning.groundwork import Groundwork
+from orchestrator.planning.leg import Leg, tagged
 from orchestrator.rendering import domain
 from orchestrator.states import step as steps
-from orchestrator.states.instance import TABLE
+from orchestrator.states.instance import NETWORKING, SPAWNING, TABLE
 from orchestrator.states.table import State
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One step in one state. `shares` names what its actions make for several instances at once."""
-
-    state: str
-    step: str
-    why: str
-    actions: tuple[Action, ...]
-    undo: tuple[Action, ...]
-    shares: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +49,40 @@ def needs(instance: Instance) -> tuple[Key, ...]:
     return tuple(dict.fromkeys((*own, _console(instance))))
 
 
-def chart(record: Record, triggers: Sequence[str], facts: Facts) -> Course:
+def chart(record: Record, triggers: Sequence[str], facts: Facts, ground: Groundwork | None = None) -> Course:
     """The course that `triggers` open, or, without any, the rest of the one that the record's busy state is in.
 
+    A course that starts the guest takes the host's groundwork along: nothing starts before its network and its rules are there.
     Raises StateError when a trigger is not legal.
     """
     path, rest = _path(_after(record, triggers))
     course = Course(record, tuple(triggers), path, rest, ran=_ran(record.instance, facts))
     predicted, changed, legs = dict(facts), dict[Key, object](), list[Leg]()
     patience = 0.0
+    grounded = _grounded(path) if ground else None
     for state in path:
+        if ground and state == grounded:
+            if ground.problem:
+                return dataclasses.replace(course, problem=ground.problem)
+            legs += [dataclasses.replace(leg, state=state.name) for leg in ground.legs]
+            predicted.update(ground.expects)
+            changed.update(ground.expects)
+            patience = ground.patience
         for name in state.steps:
             step = steps.find(name)
             try:
                 todo = step.plan(record.instance, predicted)
             except errors.HostError as problem:
                 return dataclasses.replace(course, problem=problem)
-            tagged = tuple(dataclasses.replace(action, step=name) for action in todo.actions)
             legs.append(
                 Leg(
                     state.name,
                     name,
                     todo.why,
-                    tagged,
+                    tagged(todo.actions, name),
                     step.undo(record.instance, predicted),
                     step.shares(record.instance),
+                    todo.unless,
                 )
             )
             expected = step.expects(record.instance, predicted)
@@ -91,6 +90,13 @@ def chart(record: Record, triggers: Sequence[str], facts: Facts) -> Course:
             changed.update(expected)
             patience = max(patience, step.PATIENCE)
     return dataclasses.replace(course, legs=tuple(legs), expects=changed, patience=patience)
+
+
+def _grounded(path: Sequence[State]) -> State | None:
+    """The state in which the groundwork comes: where the network is plugged, or, of a course that is past that, the first; none without a start."""
+    if not any(set(SPAWNING) & set(state.steps) for state in path):
+        return None
+    return next((state for state in path if set(NETWORKING) & set(state.steps)), path[0])
 
 
 def _ran(instance: Instance, facts: Facts) -> bool:

@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.model.instance import Instance
 from orchestrator.planning import decide
 from orchestrator.planning.course import Course
+from orchestrator.planning.groundwork import Groundwork
 from orchestrator.ports.store import Placement
 
 UNREACHABLE = "unreachable"
@@ -31,20 +33,37 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`placements` are the new instances, not recorded yet; `unreachable` hosts by name, with the reason."""
+    """`placements` are the new instances, not recorded yet; `unreachable` hosts by name, with the reason.
+
+    `ground`: what the instances of each host share; `amended`: instances of which something is to be recorded otherwise.
+    """
 
     changes: tuple[Change, ...]
     placements: tuple[Placement, ...] = ()
     unreachable: Mapping[str, str] = field(default_factory=dict)
+    ground: tuple[Groundwork, ...] = ()
+    amended: tuple[Instance, ...] = ()
 
     @property
     def pending(self) -> tuple[Change, ...]:
         """The changes that do something."""
         return tuple(change for change in self.changes if change.verb not in (decide.NOTHING, UNREACHABLE))
 
+    @property
+    def shared(self) -> tuple[Groundwork, ...]:
+        """The groundwork that does something."""
+        return tuple(ground for ground in self.ground if ground.changes)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.pending or self.shared)
+
     def fingerprint(self) -> str:
         """sha256 over every verb, host and action: equal plans do equal things."""
         digest = hashlib.sha256()
         for change in self.pending:
             digest.update(repr((change.name, change.host, change.verb, change.course and change.course.actions)).encode())
+        for ground in self.shared:
+            digest.update(repr((ground.fabric.host, ground.actions)).encode())
         return digest.hexdigest()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from orchestrator.commands import quoting
 from orchestrator.commands.command import Action, Command, Upload
 from orchestrator.model import names
 from orchestrator.planning import decide
-from orchestrator.planning.course import Course, Leg
+from orchestrator.planning.groundwork import SHARED
+from orchestrator.planning.leg import Leg
 from orchestrator.planning.plan import UNREACHABLE, Change, Plan
 
 SYMBOLS = {"create": "+", "destroy": "-", UNREACHABLE: "?", decide.NOTHING: " "}
@@ -29,6 +30,13 @@ def lines(plan: Plan, whole: bool = False) -> Iterator[str]:
         elif change.notes:
             yield f"  {change.name} on {change.host}: left alone, though it differs"
             yield from (f"    {quoting.line(note)}" for note in change.notes)
+    for ground in plan.shared:
+        yield f"~ host {ground.fabric.host}: what its instances share"
+        if ground.problem:
+            yield f"    cannot go on: {quoting.line(str(ground.problem))}"
+        for leg in ground.legs:
+            if leg.actions or whole:
+                yield from _leg(leg, whole)
     for host, why in plan.unreachable.items():
         yield f"? host {host}: not reached: {quoting.line(why)}"
     yield summary(plan)
@@ -43,11 +51,12 @@ def counts(plan: Plan) -> dict[str, int]:
 
 def summary(plan: Plan) -> str:
     """The last line."""
-    if not plan.pending:
+    if plan.empty:
         known = sum(change.verb == decide.NOTHING for change in plan.changes)
         return f"No changes: {known} of {len(plan.changes)} instances are as wanted."
     found = counts(plan)
-    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy."
+    hosts = f", shared things of {len(plan.shared)} hosts" if plan.shared and not plan.pending else ""
+    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{hosts}."
 
 
 def _details(change: Change, whole: bool) -> Iterator[str]:
@@ -59,7 +68,7 @@ def _details(change: Change, whole: bool) -> Iterator[str]:
         yield f"    cannot go on: {quoting.line(str(change.course.problem))}"
     state = ""
     for leg in change.course.legs:
-        if not (leg.actions or whole):
+        if leg.shares == SHARED or not (leg.actions or whole):  # the groundwork is shown once, with its host
             continue
         if leg.state != state:
             state = leg.state
@@ -95,8 +104,8 @@ def content(data: bytes) -> Iterator[str]:
         yield from (f"  | {quoting.line(line)}" for line in text.splitlines())
 
 
-def steps(course: Course) -> Iterator[dict[str, object]]:
-    """The course's steps that do something, as plain data."""
-    for leg in course.legs:
+def steps(legs: Iterable[Leg]) -> Iterator[dict[str, object]]:
+    """The steps that do something, as plain data."""
+    for leg in legs:
         if leg.actions:
             yield {"state": leg.state, "step": leg.step, "why": leg.why, "commands": [action.shown() for action in leg.actions]}

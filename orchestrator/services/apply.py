@@ -15,13 +15,14 @@ from orchestrator.model.desired import Desired
 from orchestrator.model.instance import Record
 from orchestrator.planning import course, decide
 from orchestrator.planning.course import Course
+from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import UNREACHABLE, Change, Plan
 from orchestrator.ports.store import Placement, Run
-from orchestrator.ports.writes import Resource, Want, Write
+from orchestrator.ports.writes import Amend, Resource, Want, Write
+from orchestrator.services import grounds, running
 from orchestrator.services import plan as planning
-from orchestrator.services import running
 from orchestrator.services.app import App
-from orchestrator.services.carry_out import ROUNDS, carry_out
+from orchestrator.services.carry_out import ROUNDS, Outcomes, carry_out
 from orchestrator.services.report import Report
 
 TRIES = 3
@@ -31,18 +32,22 @@ TRIES = 3
 def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
     """Make it so. With a `fingerprint`, only when the plan still is that one (else StalePlan). Raises LockHeld, and what `plan` raises."""
 
-    def once(run: Run, expected: str | None, first: int = 0) -> tuple[Plan, dict[str, Outcome]]:
+    def once(run: Run, expected: str | None, first: int = 0) -> tuple[Plan, Outcomes]:
         plan = _settle(app, run, desired, expected)
         courses = [change.course for change in plan.pending if change.course]
-        return plan, carry_out(app, app.context(run), courses, partial(_onward, desired), first)
+        return plan, carry_out(
+            app, app.context(run), courses, partial(_onward, desired), {each.fabric.host: each for each in plan.ground}, first
+        )
 
     def work(run: Run) -> Report:
-        plan, outcomes = once(run, fingerprint)
+        plan, (outcomes, hosts) = once(run, fingerprint)
         gone = [name for name, outcome in outcomes.items() if outcome.state == "DELETED" and desired.instances[name].state != "absent"]
         if gone:  # an interrupted destroy was finished: what is wanted all the same is made anew
-            plan, more = once(run, None, ROUNDS)
-            outcomes |= more
-        return _report(app, run, plan, outcomes)
+            plan, (more, again) = once(run, None, ROUNDS)
+            outcomes, hosts = outcomes | more, grounds.merged(hosts, again)
+        failed = {name for name, each in hosts.items() if each.status != "changed"}
+        hosts = grounds.merged(hosts, grounds.follow(app, app.context(run), 2 * ROUNDS, failed | plan.unreachable.keys()))
+        return _report(app, run, plan, outcomes, hosts)
 
     return running.run(app, "apply", tuple(desired.instances), work)
 
@@ -55,7 +60,7 @@ def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Pl
             raise errors.StalePlan(
                 "the plan is stale", why="what it was made from has changed since", hint="make a new one with `orchestrator plan`"
             )
-        app.store.commit(run, _noted(app, desired))
+        app.store.commit(run, [*_noted(app, desired), *map(Amend, plan.amended), *grounds.noted(app, plan.ground)])
         try:
             app.store.place(run, lambda seen, plan=plan, choose=choose: _same(plan.placements, choose(seen)))  # type: ignore[misc]
         except _Overtaken:
@@ -81,6 +86,7 @@ def _noted(app: App, desired: Desired) -> list[Write]:
         "image": desired.images,
         "network": desired.networks,
         "keypair": desired.keypairs,
+        "security_group": desired.security_groups,
     }
     fresh = [
         Resource(kind, name, json.dumps(dataclasses.asdict(noun), sort_keys=True, default=dict))
@@ -96,16 +102,17 @@ def _noted(app: App, desired: Desired) -> list[Write]:
     return writes
 
 
-def _onward(desired: Desired, record: Record, facts: Facts) -> Course | None:
+def _onward(desired: Desired, record: Record, facts: Facts, ground: Groundwork | None) -> Course | None:
     verdict = decide.decide(record, desired.instances[record.instance.name].state, facts)
-    return None if verdict.verb == decide.NOTHING else course.chart(record, verdict.triggers, facts)
+    return None if verdict.verb == decide.NOTHING else course.chart(record, verdict.triggers, facts, ground)
 
 
-def _report(app: App, run: Run, plan: Plan, outcomes: dict[str, Outcome]) -> Report:
+def _report(app: App, run: Run, plan: Plan, outcomes: dict[str, Outcome], hosts: dict[str, Outcome]) -> Report:
     states = {record.instance.name: record.state for record in app.store.records()}
     found = [outcomes.get(change.name) or _untouched(change, states.get(change.name, "")) for change in plan.changes]
     trips = {name: app.transport.trips(name) for name in app.inventory.hosts if app.transport.trips(name)}
-    return Report(run.id, tuple(found), plan.unreachable, trips, {change.name: change.notes for change in plan.changes if change.notes})
+    notes = {change.name: change.notes for change in plan.changes if change.notes}
+    return Report(run.id, tuple(found), plan.unreachable, trips, notes, tuple(hosts.values()))
 
 
 def _untouched(change: Change, state: str) -> Outcome:

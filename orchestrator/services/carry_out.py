@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 
 from orchestrator.engine import runner
@@ -10,6 +10,8 @@ from orchestrator.engine.context import Context, Outcome
 from orchestrator.facts.gather import Facts
 from orchestrator.model.instance import Record
 from orchestrator.planning.course import Course
+from orchestrator.planning.groundwork import Groundwork
+from orchestrator.services import grounds
 from orchestrator.services.app import App
 from orchestrator.services.observe import observe
 
@@ -17,51 +19,65 @@ ROUNDS = 4
 """No wish needs more courses in a row (resume a stop, find it stopped, start); more would mean that two of them undo each other."""
 GOALS = {"active": "ACTIVE", "stopped": "STOPPED"}
 
-Onward = Callable[[Record, Facts], Course | None]
+Onward = Callable[[Record, Facts, Groundwork | None], Course | None]
+Outcomes = tuple[dict[str, Outcome], dict[str, Outcome]]
+"""By instance, and by host for what its instances share."""
 
 
-def carry_out(app: App, context: Context, courses: Sequence[Course], onward: Onward, first: int = 0) -> dict[str, Outcome]:
-    """Outcomes by instance name.
+def carry_out(
+    app: App, context: Context, courses: Sequence[Course], onward: Onward, ground: Mapping[str, Groundwork] | None = None, first: int = 0
+) -> Outcomes:
+    """What became of the instances, and of the hosts' groundwork.
 
     After each round `onward` says how an instance that arrived goes on, None when it is where it should be. `first` numbers the rounds: a run's
     batches have names of their own.
     """
     outcomes: dict[str, Outcome] = {}
+    hosts: dict[str, Outcome] = {}
+    work = ground or {}
     for number in range(first, first + ROUNDS):
-        if not courses:
+        if not courses and not any(each.changes for each in work.values()):
             break
         arrived = []
-        for outcome in _round(app, context, courses, number):
+        for outcome in _round(app, context, courses, work, number):
+            if not outcome.name:
+                hosts[outcome.host] = outcome
+                continue
             earlier = outcomes.get(outcome.name)
             outcomes[outcome.name] = outcome if earlier is None else _sum(earlier, outcome)
             arrived += [outcome.name] if outcome.status == "changed" else []
-        courses = _next(app, context, arrived, onward)
-    return outcomes
+        courses, work = _next(app, context, arrived, onward)
+    return outcomes, hosts
 
 
 def _sum(earlier: Outcome, outcome: Outcome) -> Outcome:
     return Outcome(outcome.name, outcome.host, outcome.state, outcome.status, earlier.steps + outcome.steps, outcome.fault)
 
 
-def _round(app: App, context: Context, courses: Sequence[Course], number: int) -> list[Outcome]:
-    by_host: dict[str, list[Course]] = {}
+def _round(app: App, context: Context, courses: Sequence[Course], ground: Mapping[str, Groundwork], number: int) -> list[Outcome]:
+    by_host: dict[str, list[Course]] = {host: [] for host, each in ground.items() if each.changes}
     for course in courses:
         by_host.setdefault(course.record.instance.host, []).append(course)
 
     def run(host: str) -> tuple[Outcome, ...]:
         if context.stopping.is_set():
             return tuple(Outcome(each.record.instance.name, host, each.record.state, "pending") for each in by_host[host])
-        return runner.execute(context, app.inventory.hosts[host], by_host[host], f"{context.run.id}-{host}-{number}")
+        job = f"{context.run.id}-{host}-{number}"
+        return runner.execute(context, app.inventory.hosts[host], by_host[host], job, ground.get(host))
 
     with futures.ThreadPoolExecutor(min(app.forks, len(by_host))) as pool:
         return [outcome for outcomes in pool.map(run, by_host) for outcome in outcomes]
 
 
-def _next(app: App, context: Context, arrived: Sequence[str], onward: Onward) -> list[Course]:
-    records = [record for record in app.store.records() if record.instance.name in arrived and record.state != GOALS.get(record.wanted)]
+def _next(app: App, context: Context, arrived: Sequence[str], onward: Onward) -> tuple[list[Course], dict[str, Groundwork]]:
+    known = app.store.records()
+    records = [record for record in known if record.instance.name in arrived and record.state != GOALS.get(record.wanted)]
     if not records:
-        return []
+        return [], {}
     hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
-    seen = observe(app, hosts, records, context.run)
-    found = (onward(record, seen[record.instance.host].facts) for record in records if not seen[record.instance.host].error)
-    return [course for course in found if course]
+    made = grounds.of(app, [record.instance for record in known])
+    seen = observe(app, hosts, records, context.run, made)
+    ground = grounds.chart(made, seen)
+    going = [record for record in records if not seen[record.instance.host].error]
+    found = (onward(record, seen[record.instance.host].facts, ground.get(record.instance.host)) for record in going)
+    return [course for course in found if course], ground

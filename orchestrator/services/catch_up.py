@@ -28,7 +28,9 @@ def catch_up(app: App, run: Run, names: Sequence[str]) -> None:
     Other batches stay open.
     """
     owned = {record.instance.uuid: record for record in app.store.records() if record.instance.name in names}
-    left = [open_job for open_job in app.store.open_jobs() if owned.keys() & set(open_job.uuids) and open_job.host in app.inventory.hosts]
+    left = [each for each in app.store.open_jobs() if each.host in app.inventory.hosts]
+    dead = _ended(app) if any(not each.uuids for each in left) else set()
+    left = [each for each in left if owned.keys() & set(each.uuids) or (not each.uuids and each.run in dead)]
     hosts = list(dict.fromkeys(open_job.host for open_job in left))
     if not hosts:
         return
@@ -56,6 +58,11 @@ def catch_up(app: App, run: Run, names: Sequence[str]) -> None:
             writes += _moves(record, _pending(open_job, record, ended if isinstance(ended, tuple) else ()))
     if writes:
         app.store.commit(run, writes)
+
+
+def _ended(app: App) -> set[str]:
+    """Runs that are over: batches of theirs that concern no instance are nobody's any more."""
+    return {run.id for run in app.store.runs() if run.status != "running"}
 
 
 def _pending(open_job: OpenJob, record: Record, ended: Sequence[job.Ended]) -> set[str] | None:

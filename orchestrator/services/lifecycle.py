@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from orchestrator.engine.context import Outcome
 from orchestrator.facts.gather import Facts
@@ -10,15 +10,18 @@ from orchestrator.model import errors
 from orchestrator.model.instance import Record
 from orchestrator.planning import course, decide
 from orchestrator.planning.course import Course
+from orchestrator.planning.groundwork import Groundwork
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Want, Write
-from orchestrator.services import running
+from orchestrator.services import grounds, running
 from orchestrator.services.app import App
-from orchestrator.services.carry_out import carry_out
+from orchestrator.services.carry_out import ROUNDS, Onward, carry_out
 from orchestrator.services.observe import observe
 from orchestrator.services.report import Report
 
 WANTED = {"start": "active", "stop": "stopped", "hard-reboot": "active", "destroy": "absent"}
+STARTS = ("start", "hard-reboot")
+"""Verbs that have a guest run: before that, its host's network and rules are looked at and mended."""
 
 
 def act(app: App, verb: str, names: Sequence[str]) -> Report:
@@ -27,16 +30,25 @@ def act(app: App, verb: str, names: Sequence[str]) -> Report:
     def work(run: Run) -> Report:
         records = pick(app, names)
         hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
-        seen = observe(app, hosts, records, run)
+        stale = grounds.concerned(app, made := grounds.of(app, [record.instance for record in app.store.records()]))
+        seen = observe(app, hosts, records, run, made if verb in STARTS else None)
+        ground = grounds.chart(made, seen) if verb in STARTS else {}
         unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
         reached = [record for record in records if record.instance.host not in unreachable]
-        charted = {record.instance.name: _chart(verb, record, seen[record.instance.host].facts) for record in reached}
+        charted = {
+            record.instance.name: _chart(verb, record, seen[record.instance.host].facts, ground.get(record.instance.host))
+            for record in reached
+        }
         wishes: list[Write] = [Want(record.instance.uuid, WANTED[verb]) for record in reached if verb != "destroy"]
-        app.store.commit(run, wishes)
-        outcomes = carry_out(app, app.context(run), [each for each in charted.values() if each], _towards(verb))
+        app.store.commit(run, wishes + grounds.noted(app, ground.values()))
+        context = app.context(run)
+        outcomes, wired = carry_out(app, context, [each for each in charted.values() if each], _towards(verb), ground)
+        elsewhere = stale - {host.name for host in hosts}
+        failed = {name for name, each in wired.items() if each.status != "changed"}
+        wired = grounds.merged(wired, grounds.follow(app, context, ROUNDS, elsewhere | failed | unreachable.keys()))
         found = [_outcome(record, outcomes, unreachable) for record in records]
         trips = {host.name: app.transport.trips(host.name) for host in hosts}
-        return Report(run.id, tuple(found), unreachable, trips)
+        return Report(run.id, tuple(found), unreachable, trips, hosts=tuple(wired.values()))
 
     return running.run(app, verb, names, work)
 
@@ -54,12 +66,12 @@ def pick(app: App, names: Sequence[str]) -> list[Record]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _chart(verb: str, record: Record, facts: Facts) -> Course | None:
+def _chart(verb: str, record: Record, facts: Facts, ground: Groundwork | None) -> Course | None:
     if verb == "hard-reboot":
-        return course.chart(record, ("hard_reboot",), facts)
+        return course.chart(record, ("hard_reboot",), facts, ground)
     if verb != "destroy" and (hint := _instead(verb, record)):
         raise errors.StateError(f"instance {record.instance.name!r} cannot {verb}", why=f"it is {record.state}", hint=hint)
-    return _towards(verb)(record, facts)
+    return _towards(verb)(record, facts, ground)
 
 
 def _instead(verb: str, record: Record) -> str:
@@ -72,10 +84,10 @@ def _instead(verb: str, record: Record) -> str:
     return "" if built else "it was never built: `orchestrator apply` does that"
 
 
-def _towards(verb: str) -> Callable[[Record, Facts], Course | None]:
-    def onward(record: Record, facts: Facts) -> Course | None:
+def _towards(verb: str) -> Onward:
+    def onward(record: Record, facts: Facts, ground: Groundwork | None) -> Course | None:
         verdict = decide.decide(record, WANTED[verb], facts)
-        return None if verdict.verb == decide.NOTHING else course.chart(record, verdict.triggers, facts)
+        return None if verdict.verb == decide.NOTHING else course.chart(record, verdict.triggers, facts, ground)
 
     return onward
 

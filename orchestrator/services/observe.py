@@ -10,9 +10,10 @@ from orchestrator.commands.command import Batch
 from orchestrator.facts import compute, gather, kvm, link
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
+from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Record
-from orchestrator.planning import course
+from orchestrator.planning import course, groundwork
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Seen, Settle
 from orchestrator.services.app import App
@@ -28,8 +29,10 @@ class Observation:
     error: errors.HostError | None = None
 
 
-def observe(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run | None = None) -> dict[str, Observation]:
-    """Observations by host name: the host itself, and everything that the records of instances there rest on.
+def observe(
+    app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run | None = None, fabrics: Mapping[str, Fabric] | None = None
+) -> dict[str, Observation]:
+    """Observations by host name: the host itself, its fabric, and everything that the records of instances there rest on.
 
     With a `run` that owns the records, batches of theirs that may still be under way are waited for first, so that what is seen is not about to
     change; then they count as over, and the hosts as seen.
@@ -41,7 +44,8 @@ def observe(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run
     left = tuple(job for job in app.store.open_jobs() if ours & set(job.uuids))
 
     def look(host: Host) -> Observation:
-        keys = _keys(host, [record for record in records if record.instance.host == host.name], known.get(host.name))
+        shared = groundwork.needs(fabrics[host.name]) if fabrics and host.name in fabrics else ()
+        keys = _keys(host, [record for record in records if record.instance.host == host.name], known.get(host.name), shared)
         attach = tuple(job.job for job in left if job.host == host.name)
         batch = Batch(f"look-{host.name}", 0, reads=gather.commands(keys), attach=attach)
         try:
@@ -59,11 +63,11 @@ def observe(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run
     return seen
 
 
-def _keys(host: Host, records: Sequence[Record], known: Capacity | None) -> tuple[Key, ...]:
+def _keys(host: Host, records: Sequence[Record], known: Capacity | None, shared: Sequence[Key]) -> tuple[Key, ...]:
     own = [key for record in records for key in course.needs(record.instance)]
     links = [link.Key(name) for name in host.physical_networks.values()]
     probe = [] if host.virt_type or known else [kvm.Key()]
-    return tuple(dict.fromkeys([compute.Key(host.instances_path), *links, *probe, *own]))
+    return tuple(dict.fromkeys([compute.Key(host.instances_path), *links, *probe, *shared, *own]))
 
 
 def capacity(host: Host, facts: Mapping[Key, object], known: Capacity | None) -> Capacity:

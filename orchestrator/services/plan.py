@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
 from orchestrator.model.desired import Desired, InstanceRequest
+from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
 from orchestrator.planning import compare, course, decide
+from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import UNREACHABLE, Change, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.scheduling import place as placing
+from orchestrator.services import grounds
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
 from orchestrator.states.instance import TABLE
@@ -29,26 +32,39 @@ def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Deci
     NoValidHost.
     """
     snapshot = app.store.snapshot()
-    records = {record.instance.name: record for record in snapshot.records}
     wishes = list(desired.instances.values())
+    _refuse_changes({record.instance.name: record for record in snapshot.records}, wishes, desired)
+    records = {record.instance.name: _amended(record, desired) for record in snapshot.records}
     known = [records[wish.name] for wish in wishes if wish.name in records]
     new = [wish for wish in wishes if wish.name not in records and wish.state != "absent"]
-    _refuse_changes(records, wishes, desired)
-    seen = observe(app, _hosts(app, known, new), known, run)
+    instances = [record.instance for record in records.values()]
+    before = grounds.of(app, instances, desired)
+    hosts = _hosts(app, known, new, grounds.concerned(app, before))
+    seen = observe(app, hosts, known, run, before)
     sites = [placing.Site(each.host, each.facts, each.capacity) for each in seen.values() if each.capacity]
     stranded = [wish for wish in new if not any(seen[name].capacity for name in wish.hosts)]
     choose: Decide = partial(_place, [wish for wish in new if wish not in stranded], desired, sites, app.store.lineage)
     placements = tuple(choose(snapshot))
     fresh = [_record(placement) for placement in placements]
-    seen = _with_fresh(app, seen, fresh)
+    fabrics = grounds.of(app, [*instances, *(record.instance for record in fresh)], desired)
+    seen = _look_again(app, seen, fresh, {name: fabric for name, fabric in fabrics.items() if fabric != before.get(name)})
+    ground = grounds.chart(fabrics, seen)
     decisions = {placement.instance.name: placement.decision for placement in placements}
-    changes = [
-        _change(record, desired.instances[record.instance.name].state, seen[record.instance.host], decisions) for record in [*known, *fresh]
-    ]
+    changes = [_change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*known, *fresh]]
     changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, "none of its hosts can be reached") for wish in stranded]
     order = {wish.name: number for number, wish in enumerate(wishes)}
     changes.sort(key=lambda change: order[change.name])
-    return Plan(tuple(changes), placements, {name: str(each.error) for name, each in seen.items() if each.error}), choose
+    unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
+    old = {record.instance.name: record.instance for record in snapshot.records}
+    amended = tuple(record.instance for record in known if record.instance != old[record.instance.name])
+    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), amended), choose
+
+
+def _amended(record: Record, desired: Desired) -> Record:
+    wish = desired.instances.get(record.instance.name)
+    return (
+        dataclasses.replace(record, instance=compare.amended(record.instance, wish, desired)) if wish and wish.state != "absent" else record
+    )
 
 
 def _place(
@@ -57,8 +73,9 @@ def _place(
     return placing.place(new, desired, sites, lineage, seen)
 
 
-def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest]) -> list[Host]:
-    wanted = dict.fromkeys([record.instance.host for record in known] + [name for wish in new for name in wish.hosts])
+def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], concerned: Set[str]) -> list[Host]:
+    own = [record.instance.host for record in known] + [name for wish in new for name in wish.hosts]
+    wanted = dict.fromkeys([*own, *sorted(concerned)])
     missing = [record for record in known if record.instance.host not in app.inventory.hosts]
     if missing:
         raise errors.Conflict(
@@ -93,24 +110,30 @@ def _record(placement: Placement) -> Record:
     return Record(placement.instance, "BUILDING", "building", "scheduling", 0, placement.wanted, None, placement.decision, "", "")
 
 
-def _with_fresh(app: App, seen: Mapping[str, Observation], fresh: Sequence[Record]) -> dict[str, Observation]:
-    """What was seen, and what the new instances need besides."""
-    hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in fresh)]
-    more = observe(app, hosts, fresh)
-    return {
-        name: dataclasses.replace(more.get(name, each), facts={**each.facts, **more.get(name, each).facts}) for name, each in seen.items()
-    }
+def _look_again(
+    app: App, seen: Mapping[str, Observation], fresh: Sequence[Record], fabrics: Mapping[str, Fabric]
+) -> dict[str, Observation]:
+    """What was seen, and what the new instances, and the fabrics that change by them, need besides."""
+    names = dict.fromkeys([*(record.instance.host for record in fresh), *fabrics])
+    hosts = [app.inventory.hosts[name] for name in names if not (name in seen and seen[name].error)]
+    more = observe(app, hosts, fresh, None, fabrics)
+    earlier = {name: seen[name].facts if name in seen else {} for name in more}
+    return {**seen, **{name: dataclasses.replace(each, facts={**earlier[name], **each.facts}) for name, each in more.items()}}
 
 
-def _change(record: Record, wanted: str, seen: Observation, decisions: Mapping[str, str]) -> Change:
+def _change(
+    record: Record, wanted: str, observed: Mapping[str, Observation], ground: Mapping[str, Groundwork], decisions: Mapping[str, str]
+) -> Change:
     name, host = record.instance.name, record.instance.host
+    seen = observed[host]
     if seen.error:
         return Change(name, host, UNREACHABLE, str(seen.error))
     _refuse_remains(record, seen.facts)
     verdict = decide.decide(record, wanted, seen.facts)
     if verdict.verb == decide.NOTHING:
         return Change(name, host, verdict.verb, verdict.why, notes=decide.drift(record, seen.facts) if record.state == "ACTIVE" else ())
-    return Change(name, host, verdict.verb, verdict.why, course.chart(record, verdict.triggers, seen.facts), decisions.get(name, ""))
+    charted = course.chart(record, verdict.triggers, seen.facts, ground.get(host))
+    return Change(name, host, verdict.verb, verdict.why, charted, decisions.get(name, ""))
 
 
 def _refuse_remains(record: Record, facts: Facts) -> None:

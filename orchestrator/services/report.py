@@ -13,13 +13,17 @@ EXIT_CODES = {"unreachable": 4, "unknown": 4, "failed": 3, "locked": 75, "pendin
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The end of a run: an outcome per instance (status `unchanged` too), hosts that could not be asked, round trips per host."""
+    """The end of a run: an outcome per instance (status `unchanged` too), hosts that could not be asked, round trips per host.
+
+    `hosts`: what became of what instances share, where that was changed.
+    """
 
     run: str
     outcomes: tuple[Outcome, ...]
     unreachable: Mapping[str, str] = field(default_factory=dict)
     trips: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hosts: tuple[Outcome, ...] = ()
 
     def count(self, status: str) -> int:
         """How many instances ended with the status."""
@@ -29,12 +33,14 @@ class Report:
     def exit_code(self) -> int:
         if self.unreachable:
             return EXIT_CODES["unreachable"]
-        return next((code for status, code in EXIT_CODES.items() if self.count(status)), 0)
+        found = {outcome.status for outcome in (*self.outcomes, *self.hosts)}
+        return next((code for status, code in EXIT_CODES.items() if status in found), 0)
 
     @property
     def recap(self) -> str:
         """`2 changed, 1 unchanged, 0 failed`, and what else there is."""
         always = [f"{self.count(status)} {status}" for status in ("changed", "unchanged", "failed")]
-        return ", ".join(
-            always + [f"{self.count(status)} {status}" for status in ("unknown", "unreachable", "locked", "pending") if self.count(status)]
-        )
+        more = [f"{self.count(status)} {status}" for status in ("unknown", "unreachable", "locked", "pending") if self.count(status)]
+        changed = {outcome.host for outcome in self.outcomes if outcome.status == "changed"}
+        alone = [outcome.host for outcome in self.hosts if outcome.status == "changed" and outcome.host not in changed]
+        return ", ".join(always + more + ([f"shared things changed on {', '.join(sorted(alone))}"] if alone else []))

@@ -10,7 +10,8 @@ from orchestrator.commands.command import Action, Command, Transfer, Upload
 from orchestrator.model import errors
 from orchestrator.model.instance import Record
 from orchestrator.planning import show
-from orchestrator.planning.course import Course, Leg
+from orchestrator.planning.course import Course
+from orchestrator.planning.leg import Leg
 from orchestrator.planning.plan import UNREACHABLE, Change, Plan
 from orchestrator.states.instance import TABLE
 from tests.samples import instances
@@ -79,6 +80,6 @@ def test_summary(verbs: list[str], summary: str) -> None:
 
 
 def test_steps_as_data_are_those_that_do_something() -> None:
-    (found,) = show.steps(course(*LEGS))
+    (found,) = show.steps(LEGS)
     assert (found["state"], found["step"], found["why"]) == ("powering-off", "teardown.shut_down_domain", "domain is running")
     assert found["commands"] == [action.shown() for action in ACTIONS]

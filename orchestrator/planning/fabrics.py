@@ -1,0 +1,97 @@
+"""What each host's instances share, worked out from all records: a pure function of what is recorded and wished for."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.model import desired, names
+from orchestrator.model.fabric import Fabric, Group, Lease, Segment
+from orchestrator.model.host import Host
+from orchestrator.model.instance import Instance, Port
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Every instance of the store, on whatever host, the groups as they are to be, and the inventory's hosts."""
+
+    lineage: str
+    instances: Sequence[Instance]
+    groups: Mapping[str, desired.SecurityGroup]
+    hosts: Mapping[str, Host]
+
+
+def of(world: World, host: str) -> Fabric:
+    """The fabric of one host."""
+    here = [instance for instance in world.instances if instance.host == host]
+    ports = sorted((port for instance in here for port in instance.ports), key=lambda port: port.id)
+    return Fabric(
+        host=host,
+        lineage=world.lineage,
+        segments=tuple(_segments(world, host, here)),
+        ports=tuple(ports),
+        groups=_groups(world, ports),
+    )
+
+
+def digest(fabric: Fabric) -> str:
+    """sha256 over all of it, "" when there is nothing in it: what was made once is known by this."""
+    return hashlib.sha256(repr(fabric).encode()).hexdigest() if fabric.ports else ""
+
+
+def _segments(world: World, host: str, here: Sequence[Instance]) -> Iterator[Segment]:
+    wanted = {port.network: (instance.networks[port.network], port) for instance in here for port in instance.ports}
+    for _, (network, port) in sorted(wanted.items()):
+        yield Segment(
+            network=network,
+            id=segment_id(world.lineage, network),
+            bridge=port.switch or port.bridge,
+            interface=port.interface,
+            local_ip=_address(world.hosts.get(host)) if network.type == "vxlan" else "",
+            peers=tuple(_peers(world, host, network.name)) if network.type == "vxlan" else (),
+            leases=tuple(
+                Lease(each, instance.name)
+                for instance in sorted(here, key=lambda instance: instance.name)
+                for each in instance.ports
+                if each.network == network.name
+            ),
+        )
+
+
+def segment_id(lineage: str, network: desired.Network) -> str:
+    """Id of a network: a flat one is what its physical network is, the others are known by their names."""
+    return names.network_id(lineage, network.physical_network if network.type == "flat" else f"{network.type}/{network.name}")
+
+
+def _peers(world: World, host: str, network: str) -> list[str]:
+    others = {each.host for each in world.instances if each.host != host and any(port.network == network for port in each.ports)}
+    return sorted(filter(None, (_address(world.hosts.get(name)) for name in others)))
+
+
+def _address(host: Host | None) -> str:
+    """Where the host's tunnels end; "" when the inventory does not tell an address."""
+    found = (host.local_ip or host.address) if host else ""
+    try:
+        return str(ipaddress.ip_address(found))
+    except ValueError:
+        return ""
+
+
+def _groups(world: World, ports: Sequence[Port]) -> dict[str, Group]:
+    """Groups of the ports, and those that rules of them name."""
+    own = {name for port in ports if port.port_security for name in port.security_groups}
+    rules = {name: _rules(world, name) for name in own}
+    remote = {rule.remote_group for each in rules.values() for rule in each if rule.remote_group}
+    members: dict[str, set[str]] = {}
+    for port in (port for instance in world.instances for port in instance.ports):
+        for name in port.security_groups if port.port_security else ():
+            members.setdefault(name, set()).update(port.fixed_ips)
+    return {name: Group(name, rules.get(name, ()), tuple(sorted(members.get(name, ())))) for name in sorted(own | remote)}
+
+
+def _rules(world: World, name: str) -> tuple[desired.Rule, ...]:
+    """The group's rules; of a group that nobody declares any more, none: it lets nothing through."""
+    found = world.groups.get(name) or (desired.default_group() if name == desired.DEFAULT_GROUP else None)
+    return found.rules if found else ()

@@ -1,0 +1,97 @@
+"""What hosts are to have in common for their instances: worked out from the store, looked at, made so.
+
+A host's fabric follows from instances on other hosts as well (tunnels, members of groups). The store keeps the digest of the one that was last seen
+to be true of each host: whose fabric is another by now is concerned, wherever the change came from, and whatever became of the run that made it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence, Set
+from concurrent import futures
+
+from orchestrator.engine import runner
+from orchestrator.engine.context import Context, Outcome
+from orchestrator.model import desired
+from orchestrator.model.fabric import Fabric
+from orchestrator.model.instance import Instance
+from orchestrator.planning import fabrics, groundwork
+from orchestrator.planning.groundwork import Groundwork
+from orchestrator.ports.writes import Resource, Write
+from orchestrator.services.app import App
+from orchestrator.services.observe import Observation, observe
+
+KIND = "fabric"
+
+
+def groups(app: App, wish: desired.Desired | None = None) -> dict[str, desired.SecurityGroup]:
+    """Every security group by name: as the playbook says, else as it was recorded."""
+    recorded = {each.name: _group(json.loads(each.body)) for each in app.store.resources("security_group")}
+    return recorded | dict(wish.security_groups if wish else {})
+
+
+def _group(body: dict[str, object]) -> desired.SecurityGroup:
+    rules = body["rules"]
+    assert isinstance(rules, list)  # noqa: S101  # as it was written
+    return desired.SecurityGroup(str(body["name"]), tuple(desired.Rule(**rule) for rule in rules))
+
+
+def of(app: App, instances: Sequence[Instance], wish: desired.Desired | None = None) -> dict[str, Fabric]:
+    """The fabric of every host of the inventory that has one, or had one."""
+    world = fabrics.World(app.store.lineage, instances, groups(app, wish), app.inventory.hosts)
+    names = {instance.host for instance in instances} | {name for name, digest in _known(app).items() if digest}
+    return {name: fabrics.of(world, name) for name in app.inventory.hosts if name in names}
+
+
+def _known(app: App) -> dict[str, str]:
+    return {each.name: each.body for each in app.store.resources(KIND)}
+
+
+def concerned(app: App, made: Mapping[str, Fabric]) -> set[str]:
+    """Hosts that are not known to have this fabric."""
+    known = _known(app)
+    return {name for name, fabric in made.items() if fabrics.digest(fabric) != known.get(name, "")}
+
+
+def chart(made: Mapping[str, Fabric], seen: Mapping[str, Observation]) -> dict[str, Groundwork]:
+    """The groundwork of the hosts that were seen."""
+    there = (name for name in made if name in seen and not seen[name].error)
+    return {name: groundwork.chart(made[name], seen[name].facts) for name in there}
+
+
+def noted(app: App, charted: Iterable[Groundwork]) -> list[Write]:
+    """That hosts were seen to have their fabric, where that was not known."""
+    known = _known(app)
+    found = ((each.fabric.host, fabrics.digest(each.fabric)) for each in charted if not each.changes)
+    return [Resource(KIND, host, digest) for host, digest in found if digest != known.get(host, "")]
+
+
+def follow(app: App, context: Context, number: int, left: Set[str]) -> dict[str, Outcome]:
+    """What the run's own changes ask of hosts now that they are made: what nothing needs any more goes. `left`: hosts to leave alone."""
+    made = of(app, [record.instance for record in app.store.records()])
+    hosts = [app.inventory.hosts[name] for name in made if name in concerned(app, made) - left]
+    if not hosts or context.stopping.is_set():
+        return {}
+    seen = observe(app, hosts, (), context.run, made)
+    charted = chart(made, seen)
+    if writes := noted(app, charted.values()):
+        app.store.commit(context.run, writes)
+    lost = {name: Outcome("", name, "", "unreachable", fault=str(each.error)) for name, each in seen.items() if each.error}
+    changing = [each for each in charted.values() if each.changes]
+
+    def run(ground: Groundwork) -> tuple[Outcome, ...]:
+        name = ground.fabric.host
+        return runner.execute(context, app.inventory.hosts[name], (), f"{context.run.id}-{name}-{number}", ground)
+
+    with futures.ThreadPoolExecutor(max(1, min(app.forks, len(changing)))) as pool:
+        found = [outcome for outcomes in pool.map(run, changing) for outcome in outcomes]
+    return lost | {outcome.host: outcome for outcome in found}
+
+
+def merged(earlier: Mapping[str, Outcome], later: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """Outcomes by host, steps summed up."""
+    added = {
+        name: dataclasses.replace(outcome, steps=outcome.steps + earlier[name].steps) for name, outcome in later.items() if name in earlier
+    }
+    return {**earlier, **later, **added}
