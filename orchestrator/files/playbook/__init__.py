@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
-from orchestrator.files.playbook import addresses, catalog, findings, nouns, plays, selection
+from orchestrator.files.playbook import addresses, catalog, findings, fit, groups, networks, nouns, plays, selection, subnets, volumes
 from orchestrator.files.playbook.schema import schema
 from orchestrator.model import desired, errors, host
 
@@ -43,16 +43,24 @@ def load(
                 raise errors.SpecErrors([errors.SpecError(f"more than {MAX_ENTRIES} entries", str(each.node.mark))])
     every = catalog.of(declared, found)
     catalog.check_references(every, found)
-    addresses.check_subnets(every, found)
+    networks.check_providers(every, found)
+    subnets.check_subnets(every, found)
     addresses.check_ports(every, found)
+    groups.check_rules(every, found)
+    groups.check_members(every, found)
+    volumes.check_attachments(every, found)
     images = nouns.images(every, {} if digests is None else digests, found)
     nouns.check_sizes(every, images, found)
+    fit.check_hardware(every, found)
+    volumes.check_sizes(every, images, found)
     wished = desired.Desired(
         flavors=nouns.flavors(every),
         images=images,
-        networks=nouns.networks(every),
+        networks=networks.networks(every),
         keypairs=nouns.keypairs(every, found),
         instances=nouns.instances(every, found),
+        security_groups=groups.security_groups(every),
+        volumes=volumes.volumes(every),
     )
     found.finish()
     return wished

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import pydantic
+import pydantic_core
 from pydantic import BeforeValidator, WithJsonSchema
 
 from orchestrator.files import image
-from orchestrator.files.playbook import strict, words
+from orchestrator.files.playbook import networking, properties, strict, values, words
 
 KEY = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
+DATASOURCES = ("config-2", "nocloud")
+"""cloud-init's sources of data that a config drive can be; the first is Nova's."""
 CHECKSUM_HINT = "sha256: and 64, or sha512: and 128 lower-case hex digits"
 
 Tags = Annotated[
@@ -36,6 +40,7 @@ class FlavorEntry(strict.Entry):
     disk: words.Gibibytes
     ephemeral: words.GibibytesOrNone = 0
     swap: words.MebibytesOrNone = 0
+    extra_specs: properties.ExtraSpecs = properties.ExtraSpecs()
 
 
 def _checksum(value: object) -> str:
@@ -43,15 +48,6 @@ def _checksum(value: object) -> str:
     if not image.CHECKSUM.fullmatch(found):
         raise words.bad("must be an algorithm and a digest", CHECKSUM_HINT)
     return found
-
-
-class ImageProperties(strict.Strict):
-    """Glance's image properties that have a meaning here."""
-
-    hw_disk_bus: Literal["virtio"] | None = None
-    hw_vif_model: Literal["virtio"] | None = None
-    hw_machine_type: Literal["pc", "q35"] | None = None
-    os_shutdown_timeout: Annotated[int | None, BeforeValidator(words.whole("seconds", least=0))] = None
 
 
 class ImageEntry(strict.Entry):
@@ -62,41 +58,30 @@ class ImageEntry(strict.Entry):
     disk_format: Literal["qcow2", "raw"] = "qcow2"
     min_ram: words.MebibytesOrNone = 0
     min_disk: words.GibibytesOrNone = 0
-    properties: ImageProperties = ImageProperties()
+    properties: properties.ImageProperties = properties.ImageProperties()
 
 
-class Provider(strict.Strict):
-    """The physical network under a network; hosts map its name to an interface or bridge."""
-
-    type: Literal["flat"]
-    physical_network: words.ShortText
-
-
-class SubnetEntry(strict.Strict):
-    """An address range; nothing serves DHCP, addresses go into the config drive."""
-
-    cidr: words.Cidr
-    gateway: words.Address | None = None
-    dns: tuple[words.Address, ...] = ()
-    dhcp: Annotated[Literal[False], BeforeValidator(words.flag)] = False
-    pool: words.Pool | None = None
+def _boot_index(value: object) -> int:
+    found = value.value if isinstance(value, values.Written) else value
+    if isinstance(found, bool) or str(found) not in ("0", "-1"):
+        raise words.bad("must be 0 for the volume that the instance boots from", "leave it out for all others")
+    return int(str(found))
 
 
-class NetworkEntry(strict.Entry):
-    """A provider network."""
+class VolumeEntry(strict.Entry):
+    """A disk with a life of its own; size in GiB."""
 
-    name: words.Name
-    provider: Provider
-    driver: Literal["linuxbridge"] = "linuxbridge"
-    subnets: tuple[SubnetEntry, ...] = ()
+    size: words.Gibibytes
+    backend: Literal["local", "iscsi", "rbd"] = "local"
+    image: words.Word | None = None
+    read_only: words.Flag = False
 
 
-class NetworkRequestEntry(strict.Strict):
-    """A port that an instance asks for."""
+class BlockDevice(strict.Strict):
+    """A volume as Nova's block device mapping names it; boot_index 0: the instance boots from it, -1 or none: it does not."""
 
-    network: words.Word
-    fixed_ip: words.Address | None = None
-    mac: words.Mac | None = None
+    volume: words.Word
+    boot_index: Annotated[int, BeforeValidator(_boot_index), WithJsonSchema({"enum": [0, -1]})] | None = None
 
 
 class UserDataFile(strict.Strict):
@@ -127,6 +112,17 @@ def _server_tag(value: object) -> str:
     return found
 
 
+def _config_drive(value: object) -> str | None:
+    """What the drive is to cloud-init, None without one."""
+    found = words.text(value)
+    if found.lower() in DATASOURCES:
+        return found.lower()
+    try:
+        return DATASOURCES[0] if words.flag(value) else None
+    except pydantic_core.PydanticCustomError:
+        raise words.bad(f"must be true, false, {' or '.join(DATASOURCES)}") from None
+
+
 class InstanceEntry(strict.Entry):
     """An instance. `tags` select it on the command line (Ansible's), and are its server tags (Nova's)."""
 
@@ -134,7 +130,10 @@ class InstanceEntry(strict.Entry):
     flavor: words.Word | None = None
     image: words.Word | None = None
     keypair: words.Word | None = None
-    networks: tuple[NetworkRequestEntry, ...] = ()
+    networks: tuple[networking.NetworkRequestEntry, ...] = ()
+    security_groups: words.Words | None = None
+    volumes: words.Words = ()
+    block_device_mapping: tuple[BlockDevice, ...] | None = None
     availability_zone: words.ShortText | None = None
     user_data: (
         Annotated[
@@ -143,11 +142,23 @@ class InstanceEntry(strict.Entry):
         ]
         | None
     ) = None
-    config_drive: words.Flag = False
+    config_drive: Annotated[str | None, BeforeValidator(_config_drive), WithJsonSchema({"enum": [True, False, *DATASOURCES]})] = None
     metadata: dict[Annotated[str, BeforeValidator(_metadata_key)], words.MetadataValue] = pydantic.Field(default={})
     tags: Annotated[tuple[Annotated[str, BeforeValidator(_server_tag)], ...], BeforeValidator(words.separated)] = ()
     state: Literal["active", "stopped", "absent"] = "active"
     hosts: words.Pattern | None = None
+
+    def placed_volumes(self) -> Iterator[tuple[str, tuple[int | str, ...]]]:
+        """The volumes in the order in which they are attached, and where in the entry each is named."""
+        for number, device in enumerate(self.block_device_mapping or ()):
+            yield device.volume, ("block_device_mapping", number, "volume")
+        for number, name in enumerate(self.volumes):
+            yield name, ("volumes", number)
+
+    @property
+    def boot_volumes(self) -> tuple[str, ...]:
+        """The volumes that it shall boot from: one, unless the entry is wrong; none, when it boots from its image."""
+        return tuple(device.volume for device in self.block_device_mapping or () if device.boot_index == 0)
 
 
 class Play(strict.Strict):
@@ -161,7 +172,9 @@ class Play(strict.Strict):
     keypairs: tuple[KeypairEntry, ...] = ()
     flavors: tuple[FlavorEntry, ...] = ()
     images: tuple[ImageEntry, ...] = ()
-    networks: tuple[NetworkEntry, ...] = ()
+    networks: tuple[networking.NetworkEntry, ...] = ()
+    security_groups: tuple[networking.SecurityGroupEntry, ...] = ()
+    volumes: tuple[VolumeEntry, ...] = ()
     instances: tuple[InstanceEntry, ...] = ()
 
 
@@ -169,6 +182,8 @@ MODELS: dict[str, type[strict.Entry]] = {
     "keypairs": KeypairEntry,
     "flavors": FlavorEntry,
     "images": ImageEntry,
-    "networks": NetworkEntry,
+    "networks": networking.NetworkEntry,
+    "security_groups": networking.SecurityGroupEntry,
+    "volumes": VolumeEntry,
     "instances": InstanceEntry,
 }

@@ -3,37 +3,86 @@
 from __future__ import annotations
 
 KEYS: dict[str, frozenset[str]] = {
-    "play": frozenset({"serial", "max_fail_percentage", "any_errors_fatal", "security_groups", "volumes", "server_groups"}),
-    "flavors": frozenset({"extra_specs", "rxtx_factor", "is_public"}),
+    "play": frozenset({"serial", "max_fail_percentage", "any_errors_fatal", "server_groups"}),
+    "flavors": frozenset({"rxtx_factor", "is_public"}),
+    "flavors.extra_specs": frozenset(
+        {
+            *("hw:cpu_thread_policy", "hw:cpu_dedicated_mask", "hw:cpu_realtime", "hw:cpu_realtime_mask", "hw:emulator_threads_policy"),
+            *("hw:pci_numa_affinity_policy", "hw:pmem", "hw:mem_encryption", "hw:locked_memory", "hw:boot_menu", "hw:serial_port_count"),
+            *(
+                "hw:vif_multiqueue_enabled",
+                "hw:tpm_model",
+                "hw:tpm_version",
+                "hw:hide_hypervisor_id",
+                "hw:viommu_model",
+                "hw:maxphysaddr_mode",
+            ),
+            *(
+                "hw_video:ram_max_mb",
+                "quota:cpu_shares_level",
+                "quota:memory_limit",
+                "quota:vif_limit",
+                "os:secure_boot",
+                "pci_passthrough:alias",
+            ),
+        }
+    ),
     "images": frozenset({"kernel", "ramdisk", "visibility"}),
     "images.properties": frozenset(
         {
-            *("hw_firmware_type", "hw_scsi_model", "hw_qemu_guest_agent", "hw_video_model", "hw_rng_model"),
-            *("hw_cdrom_bus", "hw_boot_menu", "hw_vif_multiqueue_enabled", "hw_watchdog_action", "hw_cpu_sockets"),
-            *("hw_cpu_cores", "hw_cpu_threads", "hw_mem_page_size", "os_type", "os_distro", "os_require_quiesce"),
+            *("hw_cdrom_bus", "hw_boot_menu", "hw_vif_multiqueue_enabled", "hw_cpu_policy", "hw_cpu_thread_policy", "hw_numa_nodes"),
+            *(
+                "hw_pointer_model",
+                "hw_video_ram",
+                "hw_tpm_model",
+                "hw_tpm_version",
+                "hw_mem_encryption",
+                "hw_rescue_bus",
+                "hw_rescue_device",
+            ),
+            *(
+                "hw_serial_port_count",
+                "hw_time_hpet",
+                "hw_viommu_model",
+                "hw_architecture",
+                "hw_emulation_architecture",
+                "img_hide_hypervisor_id",
+            ),
+            *("os_distro", "os_version", "os_admin_user", "os_require_quiesce", "os_secure_boot", "os_command_line"),
         }
     ),
-    "networks": frozenset({"mtu", "shared", "router", "port_security_enabled"}),
-    "networks.provider": frozenset({"segmentation_id"}),
-    "networks.subnets": frozenset({"host_routes", "ipv6_address_mode", "ipv6_ra_mode"}),
+    "networks": frozenset({"shared", "router", "qos_policy", "vlan_transparent", "dns_domain"}),
+    "networks.subnets": frozenset({"ipv6_address_mode", "ipv6_ra_mode", "subnetpool", "service_types"}),
+    "security_groups": frozenset({"stateful"}),
+    "security_groups.rules": frozenset({"remote_address_group"}),
+    "volumes": frozenset({"type", "snapshot", "source", "multiattach", "encryption", "metadata", "availability_zone"}),
     "instances": frozenset(
         {
-            *("security_groups", "volumes", "server_group", "block_device_mapping", "boot_index", "rebuild"),
+            *("server_group", "rebuild", "swap_volume", "evacuate"),
             *("scheduler_hints", "admin_pass", "files", "personality", "description", "locked"),
         }
     ),
-    "instances.networks": frozenset({"port", "vnic_type", "security_groups", "tag"}),
+    "instances.networks": frozenset({"port", "vnic_type", "tag", "allowed_address_pairs", "qos_policy"}),
+    "instances.block_device_mapping": frozenset(
+        {
+            *("source_type", "destination_type", "uuid", "delete_on_termination", "device_name", "device_type"),
+            *("disk_bus", "guest_format", "volume_size", "volume_type", "tag"),
+        }
+    ),
 }
 VALUES: dict[str, frozenset[str]] = {
     "images.disk_format": frozenset({"iso", "vmdk", "vdi", "vhd", "vhdx", "ami", "ari", "aki", "ploop"}),
-    "images.properties.hw_disk_bus": frozenset({"scsi", "ide", "sata", "usb", "fdc", "lxc", "uml", "xen"}),
-    "images.properties.hw_vif_model": frozenset({"e1000", "e1000e", "rtl8139", "ne2k_pci", "pcnet", "vmxnet3"}),
-    "networks.provider.type": frozenset({"vlan", "vxlan", "gre", "geneve", "local"}),
-    "networks.driver": frozenset({"openvswitch", "ovn", "macvtap", "sriovnicswitch"}),
-    "networks.subnets.dhcp": frozenset({"true"}),
+    "flavors.extra_specs.hw:cpu_policy": frozenset({"dedicated", "mixed"}),
+    "images.properties.hw_disk_bus": frozenset({"usb", "fdc", "lxc", "uml", "xen"}),
+    "images.properties.hw_scsi_model": frozenset({"buslogic", "ibmvscsi"}),
+    "images.properties.hw_vif_model": frozenset({"vmxnet3", "netfront", "spapr-vlan", "lan9118"}),
+    "images.properties.hw_video_model": frozenset({"xen", "gop"}),
+    "networks.provider.type": frozenset({"gre", "geneve", "local"}),
+    "networks.driver": frozenset({"ovn", "macvtap", "sriovnicswitch"}),
+    "volumes.backend": frozenset({"lvm", "nfs", "fc", "nvmeof"}),
     "instances.state": frozenset({"paused", "suspended", "shelved", "rescued", "rebuilt"}),
 }
-ANSIBLE: dict[str, str] = {
+INSTEAD: dict[str, str] = {
     "with_items": "write loop",
     "with_sequence": 'write loop: "{{ range(1, 4) }}"',
     "loop_control": "the loop's variable is always item",
@@ -43,8 +92,18 @@ ANSIBLE: dict[str, str] = {
     "remote_user": "it belongs into the inventory: ansible_user",
     "connection": "it belongs into the inventory: ansible_connection",
     "gather_facts": "facts are always gathered: leave it out",
+    "port_range_min": 'write port: 443, or port: "80-443"',
+    "port_range_max": 'write port: 443, or port: "80-443"',
+    "remote_ip_prefix": "write remote_cidr",
+    "remote_group_id": "write remote_group",
+    "bootable": "a volume that has an image is bootable: leave it out",
+    "port_security": "write port_security_enabled",
+    "enable_dhcp": "write dhcp",
+    "gateway_ip": "write gateway",
+    "dns_nameservers": "write dns",
+    "allocation_pools": "write pool: FIRST-LAST",
 }
-"""Keys that Ansible's users bring along, and what to write instead."""
+"""Keys that users of Ansible and of Neutron bring along, and what to write instead."""
 
 
 def key(path: str) -> bool:

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Mapping, MutableMapping
 
 from orchestrator.files import image
-from orchestrator.files.playbook import catalog, entries, findings, named_files, plays, selection
+from orchestrator.files.playbook import catalog, entries, findings, named_files, networking, plays, properties, selection
 from orchestrator.model import desired, errors
 
 GIBIBYTE = 1 << 30
@@ -23,21 +23,10 @@ EMPTY = ""
 def flavors(all_entries: catalog.Catalog) -> dict[str, desired.Flavor]:
     """The flavors by name."""
     return {
-        entry.name: desired.Flavor(entry.name, entry.vcpus, entry.ram, entry.disk, entry.ephemeral, entry.swap)
-        for entry, _ in catalog.entries_of(all_entries, "flavors", entries.FlavorEntry)
-    }
-
-
-def networks(all_entries: catalog.Catalog) -> dict[str, desired.Network]:
-    """The networks by name."""
-    return {
-        entry.name: desired.Network(
-            entry.name,
-            entry.provider.physical_network,
-            entry.provider.type,
-            tuple(desired.Subnet(subnet.cidr, subnet.gateway, subnet.dns, subnet.pool) for subnet in entry.subnets),
+        entry.name: desired.Flavor(
+            entry.name, entry.vcpus, entry.ram, entry.disk, entry.ephemeral, entry.swap, properties.texts(entry.extra_specs)
         )
-        for entry, _ in catalog.entries_of(all_entries, "networks", entries.NetworkEntry)
+        for entry, _ in catalog.entries_of(all_entries, "flavors", entries.FlavorEntry)
     }
 
 
@@ -62,7 +51,7 @@ def images(all_entries: catalog.Catalog, digests: MutableMapping[str, str], foun
             virtual_size=inspected.virtual_size,
             min_disk=entry.min_disk,
             min_ram=entry.min_ram,
-            properties={name: str(value) for name, value in entry.properties.model_dump(exclude_none=True).items()},
+            properties=properties.texts(entry.properties),
         )
     return made
 
@@ -119,16 +108,24 @@ def _instance(entry: entries.InstanceEntry, declared: plays.Declared, found: fin
         flavor=entry.flavor or EMPTY,
         image=entry.image or EMPTY,
         hosts=declared.hosts,
-        networks=tuple(desired.NetworkRequest(port.network, port.fixed_ip, port.mac) for port in entry.networks),
+        networks=tuple(map(_port, entry.networks)),
         keypair=entry.keypair,
         availability_zone=entry.availability_zone,
         user_data=_user_data(entry, declared, found),
-        config_drive=entry.config_drive,
+        config_drive=entry.config_drive is not None,
         metadata=dict(entry.metadata),
         tags=tuple(tag for tag in entry.tags if tag not in selection.WORDS),
         state=entry.state,
         where=str(declared.node.mark),
+        security_groups=(desired.DEFAULT_GROUP,) if entry.security_groups is None else entry.security_groups,
+        volumes=tuple(name for name, _ in entry.placed_volumes()),
+        boot_volume=next(iter(entry.boot_volumes), None),
+        datasource=entry.config_drive or entries.DATASOURCES[0],
     )
+
+
+def _port(entry: networking.NetworkRequestEntry) -> desired.NetworkRequest:
+    return desired.NetworkRequest(entry.network, entry.fixed_ip, entry.mac, entry.port_security_enabled, entry.security_groups)
 
 
 def _user_data(entry: entries.InstanceEntry, declared: plays.Declared, found: findings.Findings) -> str | None:

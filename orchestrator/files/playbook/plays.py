@@ -51,6 +51,12 @@ class Declared:
         told = isinstance(self.node, yaml.Mapping) and any(_child(self.node, key) for key in keys) and not self.sound
         return not told and all(getattr(self.entry, key) is None for key in keys)
 
+    def spoiled(self, part: strict.Strict, *loc: int | str) -> bool:
+        """Whether some of what was written at `loc` is not in `part`, since it was complained about: the rest tells only half."""
+        written = validation.at(self.node, loc)
+        keys = {key.text for key, _ in written.items} if isinstance(written, yaml.Mapping) else set()
+        return not self.sound and not keys <= part.model_fields_set
+
 
 @dataclass(frozen=True, slots=True)
 class _Play:

@@ -99,12 +99,26 @@ def locate(node: yaml.Node, loc: Sequence[int | str], *, key: bool = False) -> m
     return place
 
 
+def at(node: yaml.Node | None, loc: Sequence[int | str]) -> yaml.Node | None:
+    """The node at `loc`, if one was written there."""
+    for step in loc:
+        if isinstance(node, yaml.Mapping):
+            node = next((value for key, value in node.items if key.text == step), None)
+        else:
+            node = node.items[step] if isinstance(node, yaml.Sequence) and isinstance(step, int) and step < len(node.items) else None
+    return node
+
+
+def kind(section: str) -> str:
+    """What one entry of a section is called: `security group` of `security_groups`."""
+    return section.removesuffix("s").replace("_", " ")
+
+
 def title(section: str, node: yaml.Mapping, data: object) -> str:
     """What an entry is called in errors: `instance 'web1'`, or by its line when it has no name."""
     name = data.get("name") if isinstance(data, Mapping) else None
-    kind = section.removesuffix("s")
     shown = getattr(name, "text", name)
-    return f"{kind} '{shown:.{SHOWN}}'" if isinstance(shown, str) and shown else f"{kind} on line {node.mark.line}"
+    return f"{kind(section)} '{shown:.{SHOWN}}'" if isinstance(shown, str) and shown else f"{kind(section)} on line {node.mark.line}"
 
 
 def _failed(value: object) -> bool:
@@ -132,8 +146,8 @@ def _unknown_key(path: str, field: str, loc: Loc, model: type[strict.Strict]) ->
     name = str(loc[-1])
     if later.key(path):
         return f"'{name:.{SHOWN}}'", "not supported yet", "leave it out"
-    if name in later.ANSIBLE:
-        return f"unknown key '{name}'", "", later.ANSIBLE[name]
+    if name in later.INSTEAD:
+        return f"unknown key '{field}'", "", later.INSTEAD[name]
     return f"unknown key '{field:.{SHOWN}}'", "", near(name, _keys(model, loc[:-1]))
 
 
@@ -145,7 +159,7 @@ def _keys(model: type[strict.Strict], loc: Loc) -> tuple[str, ...]:
             if inner is None:
                 return ()
             model = inner
-    return tuple(model.model_fields)
+    return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
 def _model(annotation: Any) -> type[strict.Strict] | None:
@@ -161,8 +175,10 @@ def _reason(details: Mapping[str, Any], path: str) -> tuple[str, str]:
     if details["type"] == "literal_error":
         given = _written(details["input"])
         if later.value(path, given):
-            return "not supported yet", f"only {context['expected'].lower()}"
-        return f"must be {context['expected'].lower()}", ""
+            return "not supported yet", f"only {context['expected']}"
+        return f"must be {context['expected']}", ""
+    if details["type"] == "too_long":
+        return f"{context['actual_length']} of them, at most {context['max_length']}", ""
     return EXPECTED.get(details["type"], str(details["msg"])), ""
 
 

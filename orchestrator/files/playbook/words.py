@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from orchestrator.files.playbook import values
@@ -23,6 +23,7 @@ DOTTED = re.compile(rf"(?=.{{1,63}}\Z){names.NAME.pattern}(\.{names.NAME.pattern
 UUID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 SIZE = re.compile(r"(\d{1,9})\s*([kmgt]?)(i?b)?", re.IGNORECASE)
+PORTS = re.compile(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?")
 MEBIBYTES = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
 TRUE, FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
 
@@ -82,8 +83,8 @@ def _name(pattern: re.Pattern[str], allowed: str) -> Callable[[object], str]:
     return check
 
 
-def whole(unit: str, least: int) -> Callable[[object], int]:
-    """A whole number of `unit` ('' when it is a count), `least` or more."""
+def whole(unit: str, least: int, most: int = MOST) -> Callable[[object], int]:
+    """A whole number of `unit` ('' when it is a count), from `least` to `most`."""
 
     def check(value: object) -> int:
         found = value.value if isinstance(value, values.Written) else value
@@ -91,8 +92,8 @@ def whole(unit: str, least: int) -> Callable[[object], int]:
             found = int(found)  # -e and quotes give text
         if isinstance(found, bool) or not isinstance(found, int):
             raise bad(f"must be a whole number{f' of {unit}' if unit else ''}", _plain_number(found, unit))
-        if not least <= found <= MOST:
-            raise bad(f"must be {least} to {MOST}{f' {unit}' if unit else ''}")
+        if not least <= found <= most:
+            raise bad(f"must be {least} to {most}{f' {unit}' if unit else ''}")
         return found
 
     return check
@@ -132,18 +133,26 @@ def address(value: object) -> str:
 
 
 def cidr(value: object) -> str:
-    """A network with its prefix length."""
+    """The network of a subnet, with its prefix length."""
+    found = prefix(value)
+    network = ipaddress.ip_network(found)
+    if network.is_multicast or network.is_loopback or network.prefixlen == 0:
+        raise bad("cannot be the network of instances")
+    return found
+
+
+def prefix(value: object) -> str:
+    """Any network with its prefix length, `0.0.0.0/0` and `::/0` too."""
     found = text(value)
     try:
         network = ipaddress.ip_network(found, strict=False)
     except ValueError:
         raise bad("must be a network with its prefix length", "such as 10.20.0.0/24") from None
-    if "/" not in found or "%" in found:
+    length = found.partition("/")[2]
+    if not length.isdecimal() or "%" in found:  # a netmask is one of Cisco's two kinds, or a slip
         raise bad("must be a network with its prefix length", "such as 10.20.0.0/24")
     if not _is(network, found):
         raise bad("has bits set beyond its prefix length", f"write {network}")
-    if network.is_multicast or network.is_loopback or network.prefixlen == 0:
-        raise bad("cannot be the network of instances")
     return str(network)
 
 
@@ -171,6 +180,27 @@ def pool(value: object) -> tuple[str, str]:
     return address(first.strip()), address(last.strip())
 
 
+def ports(value: object) -> tuple[int, int]:
+    """A port, or the first and the last of a range."""
+    found = PORTS.fullmatch("" if isinstance(value, list | dict) else text(value))
+    if not found:
+        raise bad("must be a port or a range of ports", 'such as 443, or "80-443"')
+    first, last = int(found[1]), int(found[2] or found[1])
+    if not (0 < first < 1 << 16 and 0 < last < 1 << 16):
+        raise bad("must be 1 to 65535")
+    if first > last:
+        raise bad("ends before it begins", f"write {last}-{first}")
+    return first, last
+
+
+def each_once(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Names, none of them twice."""
+    twice = next((name for number, name in enumerate(value) if name in value[:number]), None)
+    if twice is not None:
+        raise bad(f"names '{twice:.64}' twice", "name each once")
+    return value
+
+
 def separated(value: object) -> object:
     """A list; text is split at commas, as Ansible does with tags."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -186,6 +216,7 @@ Text = Annotated[str, BeforeValidator(bounded(4096))]
 ShortText = Annotated[str, BeforeValidator(bounded(255))]
 MetadataValue = Annotated[str, BeforeValidator(bounded(255)), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Word = Annotated[str, BeforeValidator(text)]
+Words = Annotated[tuple[Word, ...], AfterValidator(each_once)]
 Name = Annotated[
     str, BeforeValidator(_name(names.NAME, "only a-z, 0-9 and -")), WithJsonSchema({"type": "string", "pattern": f"^{names.NAME.pattern}$"})
 ]
@@ -197,15 +228,26 @@ DottedName = Annotated[
 Flag = Annotated[bool, BeforeValidator(flag)]
 Address = Annotated[str, BeforeValidator(address)]
 Cidr = Annotated[str, BeforeValidator(cidr)]
+Prefix = Annotated[str, BeforeValidator(prefix)]
 Mac = Annotated[str, BeforeValidator(mac)]
 Pool = Annotated[tuple[str, str], BeforeValidator(pool), WithJsonSchema({"type": "string"})]
+Ports = Annotated[
+    tuple[int, int],
+    BeforeValidator(ports),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]+(-[0-9]+)?$"}]}),
+]
 Pattern = Annotated[
     str, BeforeValidator(pattern), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 ]
 
 
-def _range(least: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": MOST})
+def _range(least: int, most: int = MOST) -> WithJsonSchema:
+    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
+
+
+def number(least: int, most: int) -> tuple[BeforeValidator, WithJsonSchema]:
+    """What makes an int of a field one from `least` to `most`: `Annotated[int, *number(0, 255)]`."""
+    return BeforeValidator(whole("", least, most)), _range(least, most)
 
 
 Count = Annotated[int, BeforeValidator(whole("", 1)), _range(1)]

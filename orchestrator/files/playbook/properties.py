@@ -1,0 +1,164 @@
+"""Image properties and flavors' extra specs: Glance's and Nova's own words, each with the values that mean something here.
+
+What a value means beside the others, and whether the two go together, `rendering.hardware` says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import BeforeValidator, WithJsonSchema
+
+from orchestrator.files.playbook import strict, words
+from orchestrator.rendering import topology
+
+MACHINE = re.compile(r"pc|q35|pc-(i440fx|q35)-[0-9]{1,2}\.[0-9]{1,2}(\.[0-9]{1,2})?")
+LONG = 10**15  # more bytes or operations a second than any disk has
+
+
+def _machine(value: object) -> str:
+    found = words.text(value)
+    if not MACHINE.fullmatch(found):
+        raise words.bad("must be pc, q35, or one of their versions", "such as pc-q35-7.2")
+    return found
+
+
+def _parsed(parse: Callable[[str], object], why: str, hint: str) -> Callable[[object], str]:
+    """Text that `parse` takes, as it was written."""
+
+    def check(value: object) -> str:
+        found = words.text(value)
+        try:
+            parse(found)
+        except ValueError:
+            raise words.bad(why, hint) from None
+        return found
+
+    return check
+
+
+def _count(unit: str, least: int, most: int) -> tuple[BeforeValidator, WithJsonSchema]:
+    schema = WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
+    return BeforeValidator(words.whole(unit, least, most)), schema
+
+
+Machine = Annotated[str, BeforeValidator(_machine), WithJsonSchema({"type": "string", "pattern": f"^({MACHINE.pattern})$"})] | None
+Action = Literal["disabled", "reset", "poweroff", "pause", "none"] | None
+Flag = words.Flag | None
+Parts = Annotated[int, *_count("", 1, 65536)] | None
+Nodes = Annotated[int, *_count("", 1, topology.MOST_NODES)] | None
+Memory = Annotated[int, *_count("MiB", 1, words.MOST)] | None
+Shares = Annotated[int, *_count("", 1, 262144)] | None
+Period = Annotated[int, *_count("microseconds", 1000, 1_000_000)] | None
+Long = Annotated[int, *_count("", 1, LONG)] | None
+Kibibytes = Annotated[int, *_count("KiB", 1, words.MOST)] | None
+Milliseconds = Annotated[int, *_count("milliseconds", 1, words.MOST)] | None
+Seconds = Annotated[int, *_count("seconds", 0, words.MOST)] | None
+Text = WithJsonSchema({"type": ["string", "integer"]})
+PageSize = (
+    Annotated[
+        str,
+        BeforeValidator(_parsed(topology.page, "must be small, large, any, or the size of a page", "such as 2MB, 1GB, or 2048 for KiB")),
+        Text,
+    ]
+    | None
+)
+Cpus = Annotated[str, BeforeValidator(_parsed(topology.cpus, "must be numbers of vcpus, each once", "such as 0,2-3")), Text] | None
+
+
+def _quota(value: object) -> int:
+    """Microseconds of a period; -1 is no limit."""
+    return -1 if words.text(value) == "-1" else words.whole("microseconds", 1000, LONG)(value)
+
+
+Quota = Annotated[int, BeforeValidator(_quota), WithJsonSchema({"anyOf": [{"const": -1}, {"type": "integer", "minimum": 1000}]})] | None
+
+
+class ImageProperties(strict.Strict):
+    """Glance's image properties that have a meaning here."""
+
+    hw_disk_bus: Literal["virtio", "scsi", "ide", "sata"] | None = None
+    hw_scsi_model: Literal["virtio-scsi", "lsilogic", "lsisas1068", "lsisas1078", "vmpvscsi"] | None = None
+    hw_vif_model: Literal["virtio", "e1000", "e1000e", "rtl8139", "ne2k_pci", "pcnet"] | None = None
+    hw_machine_type: Machine = None
+    hw_firmware_type: Literal["bios", "uefi"] | None = None
+    hw_cpu_sockets: Parts = None
+    hw_cpu_cores: Parts = None
+    hw_cpu_threads: Parts = None
+    hw_cpu_max_sockets: Parts = None
+    hw_cpu_max_cores: Parts = None
+    hw_cpu_max_threads: Parts = None
+    hw_mem_page_size: PageSize = None
+    hw_rng_model: Literal["virtio"] | None = None
+    hw_watchdog_action: Action = None
+    hw_qemu_guest_agent: Flag = None
+    hw_video_model: Literal["virtio", "vga", "cirrus", "qxl", "vmvga", "bochs", "none"] | None = None
+    hw_input_bus: Literal["usb", "virtio"] | None = None
+    os_type: Literal["linux", "windows"] | None = None
+    os_shutdown_timeout: Seconds = None
+
+
+def _nova(field: str) -> str:
+    """Nova's name of an extra spec: `hw_numa_cpus_0` is hw:numa_cpus.0, `hw_rng_allowed` hw_rng:allowed."""
+    scoped = re.sub(r"^(hw_rng|hw|quota)_", r"\1:", field)
+    return re.sub(r"_([0-9])$", r".\1", scoped)
+
+
+class ExtraSpecs(strict.Strict):
+    """Nova's extra specs that have a meaning here. The NUMA nodes that can be described one by one are the first eight."""
+
+    model_config = pydantic.ConfigDict(alias_generator=_nova)
+
+    hw_cpu_sockets: Parts = None
+    hw_cpu_cores: Parts = None
+    hw_cpu_threads: Parts = None
+    hw_cpu_max_sockets: Parts = None
+    hw_cpu_max_cores: Parts = None
+    hw_cpu_max_threads: Parts = None
+    hw_cpu_policy: Literal["shared"] | None = None
+    hw_mem_page_size: PageSize = None
+    hw_numa_nodes: Nodes = None
+    hw_numa_cpus_0: Cpus = None
+    hw_numa_cpus_1: Cpus = None
+    hw_numa_cpus_2: Cpus = None
+    hw_numa_cpus_3: Cpus = None
+    hw_numa_cpus_4: Cpus = None
+    hw_numa_cpus_5: Cpus = None
+    hw_numa_cpus_6: Cpus = None
+    hw_numa_cpus_7: Cpus = None
+    hw_numa_mem_0: Memory = None
+    hw_numa_mem_1: Memory = None
+    hw_numa_mem_2: Memory = None
+    hw_numa_mem_3: Memory = None
+    hw_numa_mem_4: Memory = None
+    hw_numa_mem_5: Memory = None
+    hw_numa_mem_6: Memory = None
+    hw_numa_mem_7: Memory = None
+    quota_cpu_shares: Shares = None
+    quota_cpu_period: Period = None
+    quota_cpu_quota: Quota = None
+    quota_disk_read_bytes_sec: Long = None
+    quota_disk_read_iops_sec: Long = None
+    quota_disk_write_bytes_sec: Long = None
+    quota_disk_write_iops_sec: Long = None
+    quota_disk_total_bytes_sec: Long = None
+    quota_disk_total_iops_sec: Long = None
+    quota_vif_inbound_average: Kibibytes = None
+    quota_vif_inbound_peak: Kibibytes = None
+    quota_vif_inbound_burst: Kibibytes = None
+    quota_vif_outbound_average: Kibibytes = None
+    quota_vif_outbound_peak: Kibibytes = None
+    quota_vif_outbound_burst: Kibibytes = None
+    hw_rng_allowed: Flag = None
+    hw_rng_rate_bytes: Long = None
+    hw_rng_rate_period: Milliseconds = None
+    hw_watchdog_action: Action = None
+
+
+def texts(found: strict.Strict) -> dict[str, str]:
+    """What was written, by its own names, as text: Glance and Nova keep no other; booleans are true and false."""
+    written = found.model_dump(by_alias=True, exclude_none=True)
+    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in written.items()}
