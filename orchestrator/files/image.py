@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.drivers.images import formats, qcow2, raw
+from orchestrator.drivers.images import formats, iso, qcow2, raw
 from orchestrator.model import errors
 
 CHUNK = 1 << 20
 CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):.*", re.DOTALL)
-VIRTUAL_SIZES: dict[str, Callable[[formats.Read, int], int]] = {"qcow2": qcow2.virtual_size, "raw": raw.virtual_size}
+VIRTUAL_SIZES: dict[str, Callable[[formats.Read, int], int]] = {
+    "qcow2": qcow2.virtual_size,
+    "raw": raw.virtual_size,
+    "iso": iso.virtual_size,
+}
 
 
 class WrongChecksum(errors.SpecError):

@@ -19,6 +19,7 @@ from orchestrator.model import errors
 V2 = struct.Struct(">4sIQIIQIIQQIIQ")
 V3 = struct.Struct(">QQQII")
 MAX_VIRTUAL = 64 << 40  # bytes: beyond any flavor, far below what the format could claim
+HEAD = 1 << 16  # bytes in which the header and its extensions end; QEMU's take less than 1,000
 MAX_L1 = 32 << 20  # bytes (QCOW_MAX_L1_SIZE)
 MAX_REFCOUNT = 8 << 20  # bytes (QCOW_MAX_REFTABLE_SIZE)
 COMPRESSION_TYPE, EXTENDED_L2 = 1 << 3, 1 << 4
@@ -84,14 +85,15 @@ def _header(read: formats.Read, size: int) -> Header:
         raise _refuse("it has internal snapshots", "flatten it: qemu-img convert -O qcow2 ...")
     if not 0 < virtual <= MAX_VIRTUAL:
         raise _refuse(f"its virtual size is {virtual} bytes", "between 1 byte and 64 TiB is accepted")
-    features, length = _version_3(read, 1 << bits) if version == 3 else (0, V2.size)
-    _check_extensions(read, length, 1 << bits)
+    end = min(1 << bits, HEAD)
+    features, length = _version_3(read, end) if version == 3 else (0, V2.size)
+    _check_extensions(read, length, end)
     _check_range("the refcount table", table, table_clusters << bits, MAX_REFCOUNT, (bits, size))
     _check_range("the L1 table", l1, l1_entries * 8, MAX_L1, (bits, size))
     return Header(bits, virtual, l1_entries, l1, bool(features & EXTENDED_L2))
 
 
-def _version_3(read: formats.Read, cluster: int) -> tuple[int, int]:
+def _version_3(read: formats.Read, end: int) -> tuple[int, int]:
     """Incompatible features and header length."""
     raw = read(V2.size, V3.size)
     if len(raw) < V3.size:
@@ -112,14 +114,14 @@ def _version_3(read: formats.Read, cluster: int) -> tuple[int, int]:
         raise _refuse(
             f"a refcount width of 2^{refcount_order} bits is impossible" if refcount_order < 64 else "its refcount width is impossible"
         )
-    if length < V2.size + V3.size or length % 8 or length > cluster:
+    if length < V2.size + V3.size or length % 8 or length > end:
         raise _refuse(f"its header claims a length of {length} bytes")
     return features, length
 
 
-def _check_extensions(read: formats.Read, offset: int, cluster: int) -> None:
-    area = read(0, cluster)
-    while offset + 8 <= cluster:
+def _check_extensions(read: formats.Read, offset: int, end: int) -> None:
+    area = read(0, end)
+    while offset + 8 <= end:
         if offset + 8 > len(area):
             raise _truncated("the header")
         kind, length = struct.unpack_from(">II", area, offset)
@@ -128,8 +130,8 @@ def _check_extensions(read: formats.Read, offset: int, cluster: int) -> None:
         if kind in REFUSED_EXTENSIONS:
             raise _refuse(f"it {REFUSED_EXTENSIONS[kind]}", "flatten it: qemu-img convert -O qcow2 ...")
         offset += 8 + (length + 7 & ~7)
-    if offset > cluster:
-        raise _refuse("a header extension claims more than the first cluster")
+    if offset > end:
+        raise _refuse("a header extension claims more than there is room for")
 
 
 def _check_range(part: str, offset: int, length: int, most: int, file: tuple[int, int]) -> None:
@@ -150,9 +152,9 @@ def _words(data: bytes) -> array.array[int]:
 
 
 def _check_tables(read: formats.Read, size: int, header: Header) -> None:
-    """Every cluster that is referred to begins inside the file.
+    """Every cluster that is referred to begins inside the file, and no more are than it holds.
 
-    A truncated image has a perfect header, passes `qemu-img check` and even boots.
+    A truncated image has a perfect header, passes `qemu-img check` and even boots. One that shares its clusters unfolds to any size.
     """
     covered = header.cluster * (header.cluster // header.l2_entry)
     if header.l1_entries * covered < header.virtual_size:
@@ -160,17 +162,22 @@ def _check_tables(read: formats.Read, size: int, header: Header) -> None:
     tables = {entry & OFFSET_MASK for entry in _words(read(header.l1_offset, header.l1_entries * 8))} - {0}
     if len(tables) * header.cluster > size:
         raise _truncated("an L2 table")
+    plain = 0
     for table in sorted(tables):
         if table % header.cluster:
             raise _refuse(f"an L2 table claims the offset {table}")
         if table + header.cluster > size:
             raise _truncated("an L2 table")
-        if any(offset >= size for offset in _offsets(_words(read(table, header.cluster)), header)):
+        entries = _words(read(table, header.cluster))[:: header.l2_entry // 8]
+        if any(offset >= size for offset in _offsets(entries, header)):
             raise _truncated("a data cluster")
+        plain += sum(1 for entry in entries if entry & OFFSET_MASK and not entry & COMPRESSED)
+    if plain * header.cluster > size:
+        raise _refuse("it uses clusters more than once", "it would unfold to more than it holds")
 
 
 def _offsets(entries: array.array[int], header: Header) -> Iterator[int]:
-    """Where the clusters of an L2 table begin in the file."""
+    """Where the clusters that an L2 table's entries name begin in the file."""
     compressed_mask = (1 << (62 - (header.cluster_bits - 8))) - 1
-    for entry in set(entries[:: header.l2_entry // 8]) - {0}:
+    for entry in set(entries) - {0}:
         yield entry & (compressed_mask if entry & COMPRESSED else OFFSET_MASK)

@@ -1,0 +1,1 @@
+"""Images: two inspectors of one mind, fetching, the cache of a host."""
