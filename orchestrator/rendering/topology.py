@@ -27,7 +27,7 @@ class UnfitError(errors.SpecError):
     """An extra spec or image property, `key`, that does not fit with the rest."""
 
     def __init__(self, key: str, value: object, why: str, hint: str = "") -> None:
-        super().__init__(f"{key} '{value}'", why=why, hint=hint)
+        super().__init__(f"{key} '{value}'" if value != "" else key, why=why, hint=hint)
         self.key = key
 
 
@@ -169,7 +169,7 @@ def _manual(flavor: Flavor, count: int, given: list[str]) -> tuple[Cell, ...]:
     wanted = [f"hw:numa_{kind}.{node}" for node in range(count) for kind in ("cpus", "mem")]
     odd = next((key for key in (*given, *wanted) if (key in wanted) != (key in flavor.extra_specs)), None)
     if odd:
-        why = "is missing" if odd in wanted else f"there are {count} nodes, counted from 0"
+        why = "is missing" if odd in wanted else f"nodes are counted from 0 to {count - 1}"
         raise UnfitError(
             odd, flavor.extra_specs.get(odd, ""), why, "give hw:numa_nodes, and both hw:numa_cpus.N and hw:numa_mem.N for each"
         )

@@ -11,7 +11,8 @@ import pydantic_core
 from pydantic import BeforeValidator, WithJsonSchema
 
 from orchestrator.files import image
-from orchestrator.files.playbook import networking, properties, strict, values, words
+from orchestrator.files.playbook import networking, strict, values, words
+from orchestrator.files.playbook.properties import ExtraSpecs, ImageProperties
 
 KEY = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
 DATASOURCES = ("config-2", "nocloud")
@@ -40,7 +41,7 @@ class FlavorEntry(strict.Entry):
     disk: words.Gibibytes
     ephemeral: words.GibibytesOrNone = 0
     swap: words.MebibytesOrNone = 0
-    extra_specs: properties.ExtraSpecs = properties.ExtraSpecs()
+    extra_specs: ExtraSpecs = ExtraSpecs()
 
 
 def _checksum(value: object) -> str:
@@ -58,7 +59,7 @@ class ImageEntry(strict.Entry):
     disk_format: Literal["qcow2", "raw"] = "qcow2"
     min_ram: words.MebibytesOrNone = 0
     min_disk: words.GibibytesOrNone = 0
-    properties: properties.ImageProperties = properties.ImageProperties()
+    properties: ImageProperties = ImageProperties()
 
 
 def _boot_index(value: object) -> int:

@@ -8,46 +8,16 @@ KEYS: dict[str, frozenset[str]] = {
     "flavors.extra_specs": frozenset(
         {
             *("hw:cpu_thread_policy", "hw:cpu_dedicated_mask", "hw:cpu_realtime", "hw:cpu_realtime_mask", "hw:emulator_threads_policy"),
-            *("hw:pci_numa_affinity_policy", "hw:pmem", "hw:mem_encryption", "hw:locked_memory", "hw:boot_menu", "hw:serial_port_count"),
-            *(
-                "hw:vif_multiqueue_enabled",
-                "hw:tpm_model",
-                "hw:tpm_version",
-                "hw:hide_hypervisor_id",
-                "hw:viommu_model",
-                "hw:maxphysaddr_mode",
-            ),
-            *(
-                "hw_video:ram_max_mb",
-                "quota:cpu_shares_level",
-                "quota:memory_limit",
-                "quota:vif_limit",
-                "os:secure_boot",
-                "pci_passthrough:alias",
-            ),
+            *("hw:mem_encryption", "hw:locked_memory", "hw:boot_menu", "hw:serial_port_count", "hw:vif_multiqueue_enabled", "hw:pmem"),
+            *("hw:tpm_model", "hw:tpm_version", "hw:hide_hypervisor_id", "hw_video:ram_max_mb", "os:secure_boot", "pci_passthrough:alias"),
         }
     ),
     "images": frozenset({"kernel", "ramdisk", "visibility"}),
     "images.properties": frozenset(
         {
             *("hw_cdrom_bus", "hw_boot_menu", "hw_vif_multiqueue_enabled", "hw_cpu_policy", "hw_cpu_thread_policy", "hw_numa_nodes"),
-            *(
-                "hw_pointer_model",
-                "hw_video_ram",
-                "hw_tpm_model",
-                "hw_tpm_version",
-                "hw_mem_encryption",
-                "hw_rescue_bus",
-                "hw_rescue_device",
-            ),
-            *(
-                "hw_serial_port_count",
-                "hw_time_hpet",
-                "hw_viommu_model",
-                "hw_architecture",
-                "hw_emulation_architecture",
-                "img_hide_hypervisor_id",
-            ),
+            *("hw_pointer_model", "hw_video_ram", "hw_tpm_model", "hw_tpm_version", "hw_mem_encryption", "hw_rescue_bus"),
+            *("hw_serial_port_count", "hw_time_hpet", "hw_viommu_model", "hw_architecture", "img_hide_hypervisor_id"),
             *("os_distro", "os_version", "os_admin_user", "os_require_quiesce", "os_secure_boot", "os_command_line"),
         }
     ),
