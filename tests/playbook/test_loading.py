@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,19 +18,6 @@ from tests.playbook import samples
 
 ROOT = Path(__file__).parents[2]
 Load = Callable[..., desired.Desired]
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """Loads a playbook's text, with an image of 1 GiB and a public key beside it."""
-    (tmp_path / "disk.qcow2").write_bytes(samples.Qcow2().content())
-    (tmp_path / "key.pub").write_text(f"# ours\n{samples.KEY}\n")
-
-    def loaded(text: str, variables: Mapping[str, object] | None = None, **options: object) -> desired.Desired:
-        (tmp_path / "site.yaml").write_text(text)
-        return playbook.load([tmp_path / "site.yaml"], samples.INVENTORY, variables or {}, **options)  # type: ignore[arg-type]
-
-    return loaded
 
 
 def instance(text: str, **more: str) -> str:
