@@ -33,7 +33,7 @@ WHOLE = """
     - {name: ops, public_key_file: key.pub}
     - {name: dev, public_key: KEY}
   flavors:
-    - {name: m1.small, vcpus: 1, ram: 512, disk: 5, ephemeral: 1, swap: 256}
+    - {name: m1.small, vcpus: 1, ram: 512, disk: 5, ephemeral: 1, swap: 256, extra_specs: {"hw:numa_nodes": 1, "hw_rng:allowed": no}}
   images:
     - {name: debian-12.5, source: disk.qcow2, min_ram: 128, min_disk: 1, properties: {hw_disk_bus: virtio, hw_machine_type: q35}}
   networks:
@@ -62,7 +62,7 @@ WHOLE = """
 
 def test_everything(load: Load, tmp_path: Path) -> None:
     found = load(WHOLE.replace("KEY", samples.KEY))
-    assert found.flavors == {"m1.small": desired.Flavor("m1.small", 1, 512, 5, 1, 256)}
+    assert found.flavors == {"m1.small": desired.Flavor("m1.small", 1, 512, 5, 1, 256, {"hw:numa_nodes": "1", "hw_rng:allowed": "false"})}
     assert found.keypairs == {name: desired.Keypair(name, samples.KEY) for name in ("ops", "dev")}
     image = found.images["debian-12.5"]
     assert (image.source, image.virtual_size, image.size) == (str(tmp_path / "disk.qcow2"), 1 << 30, 5 << 16)
