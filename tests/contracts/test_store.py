@@ -312,7 +312,7 @@ def test_a_job_is_open_from_intent_to_settlement(store: ports.Store) -> None:
     run, uuid = one(store)
     lanes = ((f"instance/{uuid}", ("plug_interfaces", "define_domain")), ("shared/image", ()))
     store.commit(run, [writes.Intent("job1", "h1", (uuid,), lanes=lanes), writes.Intent("job2", "h2", ())])
-    assert store.open_jobs() == (ports.OpenJob("job1", "h1", (uuid,), lanes), ports.OpenJob("job2", "h2", ()))
+    assert store.open_jobs() == (ports.OpenJob("job1", "h1", (uuid,), lanes, run.id), ports.OpenJob("job2", "h2", (), run=run.id))
     store.commit(run, [writes.Settle("job1", "done")])
     assert [job.job for job in store.open_jobs()] == ["job2"]
     for write in (writes.Settle("job1", "done"), writes.Settle("job9", "done"), writes.Intent("job2", "h1", ())):

@@ -39,21 +39,21 @@ def shown(case: Case) -> str:
     """The case as text for people to judge."""
     step = steps.find(case.step)
     facts = situations.look(case.host(), step.needs(case.instance))
-    lines = ["facts", *_facts(facts)]
+    lines = ["facts", *fact_lines(facts)]
     try:
         todo = step.plan(case.instance, facts)
     except errors.HostError as error:
         return "\n".join([*lines, f"refused: {error}", ""])
     lines += [f"why: {todo.why}", f"shares: {step.shares(case.instance)}", f"patience: {step.PATIENCE:g} s"]
-    lines += ["actions", *_actions(todo.actions), "undo", *_actions(step.undo(case.instance, facts))]
-    return "\n".join([*lines, "expects", *_facts(step.expects(case.instance, facts)), ""])
+    lines += ["actions", *action_lines(todo.actions), "undo", *action_lines(step.undo(case.instance, facts))]
+    return "\n".join([*lines, "expects", *fact_lines(step.expects(case.instance, facts)), ""])
 
 
-def _facts(facts: Mapping[gather.Key, object]) -> list[str]:
+def fact_lines(facts: Mapping[gather.Key, object]) -> list[str]:
     return [f"  {type(key).__module__.rsplit('.', 1)[-1]} {key!r}\n    {value!r}" for key, value in facts.items()]
 
 
-def _actions(actions: Iterable[Action]) -> list[str]:
+def action_lines(actions: Iterable[Action]) -> list[str]:
     return [f"  {action.shown()}{_aside(action)}" for action in actions]
 
 

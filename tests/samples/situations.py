@@ -50,7 +50,16 @@ class Case:
 
 
 def registry() -> tuple[str, ...]:
-    """Every step there is: `<group>.<verb_noun>` for each module with a plan."""
+    """Every step of an instance that there is: `<group>.<verb_noun>` for each module with a plan."""
+    return tuple(name for name in _modules() if not name.startswith("fabric."))
+
+
+def fabric_registry() -> tuple[str, ...]:
+    """Every step of a fabric that there is."""
+    return tuple(name for name in _modules() if name.startswith("fabric."))
+
+
+def _modules() -> tuple[str, ...]:
     found = (module.name.removeprefix(f"{room.__name__}.") for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."))
     return tuple(sorted(name for name in found if hasattr(importlib.import_module(f"{room.__name__}.{name}"), "plan")))
 
