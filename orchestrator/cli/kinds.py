@@ -63,6 +63,15 @@ def _networks(wiring: Wiring) -> Iterable[Object]:
     return [{**each, "cidrs": [subnet["cidr"] for subnet in each["subnets"]]} for each in found]  # type: ignore[attr-defined]
 
 
+def _groups(wiring: Wiring) -> Iterable[Object]:
+    found = _resources("security_group", wiring)
+    return [{**each, **{way: _count(each["rules"], way) for way in ("ingress", "egress")}} for each in found]
+
+
+def _count(rules: object, direction: str) -> int:
+    return sum(rule["direction"] == direction for rule in rules) if isinstance(rules, list) else 0
+
+
 def _runs(wiring: Wiring) -> Iterable[Object]:
     return [objects.run(found) for found in wiring.store.runs()]
 
@@ -89,15 +98,16 @@ KINDS = (
         "networks",
         ("network", "net", "nets"),
         _networks,
-        ("name", "type", "physical_network", "cidrs"),
-        ("subnets",),
+        ("name", "type", "physical_network", "segmentation_id", "cidrs"),
+        ("driver", "mtu", "subnets"),
     ),
+    Kind("security-groups", ("security-group", "secgroup", "sg"), _groups, ("name", "ingress", "egress"), ("rules",)),
     Kind(
         "ports",
         ("port",),
         _ports,
         ("name", "instance", "network", "fixed_ips", "mac"),
-        ("host", "tap", "bridge", "interface"),
+        ("host", "tap", "bridge", "interface", "switch", "security_groups", "port_security"),
         placed=True,
     ),
     Kind("flavors", ("flavor",), partial(_resources, "flavor"), ("name", "vcpus", "ram", "disk", "ephemeral", "swap")),

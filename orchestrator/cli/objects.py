@@ -65,6 +65,9 @@ def ports(record: Record) -> list[Object]:
             tap=each.tap,
             bridge=each.bridge,
             interface=each.interface,
+            switch=each.switch,
+            security_groups=list(each.security_groups),
+            port_security=each.port_security,
         )
         for each in made.ports
     ]
