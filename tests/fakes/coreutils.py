@@ -192,6 +192,19 @@ def _cannot_move(state: State, source: str, dest: str) -> str | None:
     return None
 
 
+def chmod(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    mode, *paths = (word for word in argv[1:] if word != "--")
+    return _gather(_chmod(state, int(mode, 8), path) for path in paths)
+
+
+def _chmod(state: State, mode: int, path: str) -> Result:
+    found = state.files.get(norm(path))
+    if found is None:
+        return failed(f"chmod: cannot access '{path}': {MISSING}")
+    found.mode = mode
+    return Result()
+
+
 def sync(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
     _, paths = options(argv, "")
     missing = (path for path in paths if norm(path) not in state.files)
@@ -246,5 +259,5 @@ def false(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
 
 
 PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {
-    program.__name__: program for program in (stat, sha256sum, cat, mkdir, rm, mv, sync, truncate, printf, echo, true, false)
+    program.__name__: program for program in (stat, sha256sum, cat, mkdir, rm, mv, chmod, sync, truncate, printf, echo, true, false)
 }

@@ -53,6 +53,8 @@ def qemu_img(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
             return _create(state, base, path, int(size))
         case ("convert", "-f", form, "-O", "raw", source, dest):
             return _convert(state, form, source, dest)
+        case ("resize", "-q", "-f", "qcow2", path, size):
+            return _resize(state, path, int(size))
         case _:
             raise UnknownError
 
@@ -72,6 +74,21 @@ def _create(state: State, base: str, path: str, size: int) -> Result:
         return failed(f"qemu-img: {why}")
     state.files[path] = File(overlay(base, size), 196616)
     return Result()
+
+
+def _resize(state: State, path: str, size: int) -> Result:
+    file = state.file(path)
+    if not file:
+        return failed(f"qemu-img: Could not open '{path}': Could not open '{path}': {coreutils.MISSING}")
+    if path in written_by(state):
+        return failed(f"qemu-img: Could not open '{path}': {_unwritable(state, path)}".replace(f"{path}: Failed", "Failed"))
+    grow(file, size)
+    return Result()
+
+
+def grow(file: File, size: int) -> None:
+    """The virtual size in the header of a qcow2 file."""
+    file.content = file.content[:24] + struct.pack(">Q", size) + file.content[32:]
 
 
 def _convert(state: State, form: str, source: str, dest: str) -> Result:

@@ -38,6 +38,8 @@ def _command(state: State, words: tuple[str, ...]) -> Result:
             return _found(state, name, _dumpxml)
         case ("domstate", name) | ("domstate", "--domain", name):
             return _found(state, name, lambda state, domain: Result(0, f"{domain.state}\n".encode()))
+        case ("blockresize", "--domain", name, "--path", path, "--size", size):
+            return _found(state, name, lambda state, domain: _blockresize(state, domain, path, int(size.removesuffix("B"))))
         case (verb, "--domain", name) if verb in VERBS:
             return _found(state, name, VERBS[verb])
         case _:
@@ -138,8 +140,9 @@ def _start(state: State, domain: Domain) -> Result:
     taps = {_attribute(each, "target", "dev"): _attribute(each, "source", "bridge") for each in root.iter("interface")}
     domain.taps = tuple(taps)
     state.links |= {tap: Link("tun", True, bridge) for tap, bridge in taps.items()}
-    for log in root.iter("log"):
-        state.files.setdefault(log.attrib["file"], File(mode=0o600))
+    made = (*(log.attrib["file"] for log in root.iter("log")), *(nvram.text or "" for nvram in root.iter("nvram")))
+    for path in made:
+        state.files.setdefault(path, File(mode=0o600))
     state.starts[domain.name] = state.starts.get(domain.name, 0) + 1
     return Result()
 
@@ -201,6 +204,17 @@ def _shutdown(state: State, domain: Domain) -> Result:
         return _invalid("shutdown", domain, "domain is not running")
     if domain.name not in state.deaf and domain.state == "running":
         end(state, domain)
+    return Result()
+
+
+def _blockresize(state: State, domain: Domain, path: str, size: int) -> Result:
+    failure = f"error: Failed to resize block device '{path}'\nerror: "
+    if not domain.active:
+        return failed(f"{failure}Requested operation is not valid: domain is not running")
+    file = state.file(path)
+    if path not in domain.locks or not file:
+        return failed(f"{failure}invalid argument: disk '{path}' was not found in the domain config")
+    disks.grow(file, size)
     return Result()
 
 

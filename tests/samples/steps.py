@@ -4,47 +4,44 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from orchestrator.model import desired
 from tests.samples import events, instances
 from tests.samples.situations import Case
 
 PLAIN = instances.new(1, instances.port(1))
 TWO = instances.new(1, instances.port(1), instances.port(2))
-TWO_BRIDGES = instances.new(1, instances.port(1), instances.port(2, bridge="br-phys1"))
-UPLINK = instances.new(1, instances.port(1, interface="eth0"))
+SWITCHED = instances.switched(desired.Network("office", "phys0", "vlan", segmentation_id=100, driver="openvswitch"))
+FLAT_SWITCHED = instances.switched(desired.Network("office", "phys0", driver="openvswitch"))
 BLANK = instances.new(1, ephemeral=1, swap=256)
 DRIVE = instances.new(1, instances.port(1), config_drive=True, user_data="#cloud-config\n")
 LAUNCHED = replace(BLANK, launched=True)
 Q35 = replace(DRIVE, image=instances.image(hw_machine_type="q35"))
 ROOT = PLAIN.disks[0]
+RAW = instances.new(1, image=replace(instances.image("/images/plain.raw", instances.RAW), disk_format="raw"))
+REMOTE = instances.new(1, image=replace(instances.image(instances.ADDRESS), size=0, virtual_size=0))
 REBASED = replace(PLAIN, disks=(replace(ROOT, base=replace(ROOT.base, path=f"{ROOT.base.path}0")),))
+BIGGER = replace(LAUNCHED, disks=tuple(replace(disk, size=2 * disk.size) for disk in LAUNCHED.disks))
+NOCLOUD = replace(DRIVE, datasource="nocloud")
 ANOTHER = "11111111-2222-4333-8444-555555555555"
 OTHERWISE = replace(PLAIN, flavor=replace(PLAIN.flavor, ram=128))
 
-BRIDGE, DIRECTORY, IMAGE = "networking.ensure_bridge", "block_device_mapping.make_directory", "block_device_mapping.fetch_image"
+PLUG, DIRECTORY, IMAGE = "networking.plug_ports", "block_device_mapping.make_directory", "block_device_mapping.fetch_image"
 EPHEMERAL, SWAP = "block_device_mapping.make_ephemeral_base", "block_device_mapping.make_swap_base"
 DISKS, CONFIG_DRIVE = "block_device_mapping.create_disks", "block_device_mapping.write_config_drive"
 XML, DEFINE, START = "spawning.write_domain_xml", "spawning.define_domain", "spawning.start_domain"
 DESTROY, SHUT_DOWN, UNDEFINE = "teardown.destroy_domain", "teardown.shut_down_domain", "teardown.undefine_domain"
-REMOVE = "teardown.remove_directory"
+UNPLUG, REMOVE = "teardown.unplug_ports", "teardown.remove_directory"
 
 NETWORKING = (
-    Case(BRIDGE, "no_ports", instances.new(1)),
-    Case(BRIDGE, "bridge_missing", PLAIN),
-    Case(BRIDGE, "bridge_down", PLAIN, events.bridge(up=False)),
-    Case(BRIDGE, "bridge_there", PLAIN, events.bridge()),
-    Case(BRIDGE, "bridge_ours", PLAIN, after=BRIDGE),
-    Case(BRIDGE, "two_ports_on_one", TWO),
-    Case(BRIDGE, "one_of_two_missing", TWO_BRIDGES, events.bridge("br-phys1")),
-    Case(BRIDGE, "uplink_free", UPLINK),
-    Case(BRIDGE, "uplink_down", UPLINK, events.link("eth0", up=False)),
-    Case(BRIDGE, "uplink_plugged", UPLINK, after=BRIDGE),
-    Case(BRIDGE, "uplink_in_use", UPLINK, events.both(events.bridge("br9"), events.link("eth0", master="br9")), blocked=True),
-    Case(BRIDGE, "uplink_with_address", UPLINK, events.link("eth0", addresses=("192.0.2.11", "2001:db8::11")), blocked=True),
-    Case(BRIDGE, "bridge_with_address", PLAIN, events.bridge(up=False, addresses=("192.0.2.11",))),
-    Case(BRIDGE, "bridge_in_a_vrf", PLAIN, events.bridge(master="vrf-blue")),
-    Case(BRIDGE, "uplink_missing", replace(UPLINK, ports=(instances.port(1, interface="eth7"),)), blocked=True),
-    Case(BRIDGE, "not_a_bridge", PLAIN, events.bridge(kind="vxlan"), blocked=True),
-    Case(BRIDGE, "physical_device", replace(PLAIN, ports=(instances.port(1, bridge="eth0"),)), blocked=True),
+    Case(PLUG, "no_ports", instances.new(1)),
+    Case(PLUG, "on_a_linux_bridge", PLAIN),
+    Case(PLUG, "missing", SWITCHED, events.ground),
+    Case(PLUG, "one_of_two_missing", SWITCHED, events.lose_link("qbr00000002-aa", "qvo00000002-aa"), after=PLUG),
+    Case(PLUG, "there", SWITCHED, after=PLUG),
+    Case(PLUG, "in_another_vlan", SWITCHED, events.plugged(tag=7), after=PLUG),
+    Case(PLUG, "down_and_of_another_size", SWITCHED, events.link("qvo00000001-aa", up=False, mtu=1400), after=PLUG),
+    Case(PLUG, "unplugged_by_hand", SWITCHED, events.plugged(), after=PLUG),
+    Case(PLUG, "untagged", FLAT_SWITCHED, events.ground),
 )
 BLOCK_DEVICE_MAPPING = (
     Case(DIRECTORY, "missing", PLAIN),
@@ -52,7 +49,11 @@ BLOCK_DEVICE_MAPPING = (
     Case(IMAGE, "missing", PLAIN, after=DIRECTORY),
     Case(IMAGE, "there", PLAIN, after=IMAGE),
     Case(IMAGE, "interrupted", PLAIN, events.both(events.part("image"), events.part("image", "converted")), after=DIRECTORY),
-    Case(IMAGE, "raw", instances.new(1, image=replace(instances.image(), disk_format="raw")), after=DIRECTORY),
+    Case(IMAGE, "raw", RAW, after=DIRECTORY),
+    Case(IMAGE, "remote", REMOTE, after=DIRECTORY),
+    Case(IMAGE, "truncated", PLAIN, events.truncate_base, after=IMAGE, blocked=True),
+    Case(IMAGE, "lost_with_its_manifest_left", PLAIN, events.lose_base, after=IMAGE),
+    Case(IMAGE, "without_a_manifest", PLAIN, events.lose_manifest, after=IMAGE),
     Case(EPHEMERAL, "not_asked_for", PLAIN, after=IMAGE),
     Case(EPHEMERAL, "missing", BLANK, after=IMAGE),
     Case(EPHEMERAL, "there", BLANK, after=EPHEMERAL),
@@ -63,15 +64,22 @@ BLOCK_DEVICE_MAPPING = (
     Case(SWAP, "interrupted", BLANK, events.part("swap"), after=EPHEMERAL),
     Case(DISKS, "missing", BLANK, after=SWAP),
     Case(DISKS, "one_only", PLAIN, after=SWAP),
+    Case(DISKS, "remote_image", REMOTE, after=SWAP),
     Case(DISKS, "there", BLANK, after=DISKS),
     Case(DISKS, "half_there", BLANK, events.lose("disk.local"), after=DISKS),
     Case(DISKS, "interrupted", PLAIN, events.file(lambda instance: f"{instance.disks[0].path}.part"), after=SWAP),
     Case(DISKS, "launched", LAUNCHED, after=DISKS, built_as=BLANK),
     Case(DISKS, "launched_and_missing", LAUNCHED, events.lose("disk", "disk.swap"), after=DISKS, built_as=BLANK, blocked=True),
+    Case(DISKS, "grown_while_off", BIGGER, after=DEFINE, built_as=BLANK),
+    Case(DISKS, "grown_while_running", BIGGER, after=START, built_as=BLANK),
+    Case(DISKS, "grown_while_paused", BIGGER, events.domain(state="paused"), after=START, built_as=BLANK),
+    Case(DISKS, "grown_in_part", replace(BIGGER, disks=(BIGGER.disks[0], *LAUNCHED.disks[1:])), after=DISKS, built_as=BLANK),
+    Case(DISKS, "never_shrunk", LAUNCHED, after=DISKS, built_as=replace(BIGGER, launched=False)),
     Case(DISKS, "on_another_base", REBASED, after=DISKS, built_as=PLAIN, blocked=True),
     Case(DISKS, "raw_file", PLAIN, events.file(lambda instance: instance.disks[0].path, b"bytes"), after=SWAP, blocked=True),
     Case(CONFIG_DRIVE, "not_asked_for", PLAIN, after=DISKS),
     Case(CONFIG_DRIVE, "missing", DRIVE, after=DISKS),
+    Case(CONFIG_DRIVE, "nocloud", NOCLOUD, after=DISKS),
     Case(CONFIG_DRIVE, "there", DRIVE, after=CONFIG_DRIVE),
 )
 SPAWNING = (
@@ -116,6 +124,10 @@ TEARDOWN = (
     Case(UNDEFINE, "running", PLAIN, after=START),
     Case(UNDEFINE, "transient", PLAIN, events.domain(persistent=False), after=START),
     Case(UNDEFINE, "foreign", PLAIN, events.foreign(), blocked=True),
+    Case(UNPLUG, "none", PLAIN),
+    Case(UNPLUG, "there", SWITCHED, after=PLUG),
+    Case(UNPLUG, "gone", SWITCHED, events.ground),
+    Case(UNPLUG, "half_gone", SWITCHED, events.lose_link("qvo00000001-aa"), after=PLUG),
     Case(REMOVE, "there", BLANK, after=DISKS),
     Case(REMOVE, "gone", PLAIN),
     Case(REMOVE, "half_removed", PLAIN, events.half_removed, after=DISKS),

@@ -1,22 +1,27 @@
 """The instance's own disk files: qcow2 overlays on their bases (nova imagebackend Qcow2 `create_qcow2_image`).
 
-An overlay of an instance that has run once holds data. If it is missing, that is an error: it is never made again silently.
+An overlay of an instance that has run once holds data. If it is missing, that is an error: it is never made again silently. One that is smaller
+than it is to be grows where it is, under a running guest too; none ever shrinks.
 """
 
 from __future__ import annotations
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import disk as disks
+from orchestrator.facts import domain as domains
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Disk, Instance
 from orchestrator.states.step import Todo
+from orchestrator.states.steps.teardown import power
 
 PATIENCE = 0.0
+FITS = '[ "$(stat -c %s -- "$1")" -le "$2" ] || { echo "the image has a disk of $(stat -c %s -- "$1") bytes, the flavor one of $2"; exit 1; }'
+"""base bytes: an image from elsewhere is only measured once it is there; an overlay smaller than its base would cut it off."""
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    return tuple(disks.Key(disk.path) for disk in instance.disks)
+    return (*(disks.Key(disk.path) for disk in instance.disks), domains.Key(instance.domain))
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
@@ -35,10 +40,11 @@ def plan(instance: Instance, facts: Facts) -> Todo:
             why="the instance has run: what was written on it is gone with the file, and an empty one will not be put in its place",
             hint=f"restore the file, or `orchestrator destroy {instance.name}`",
         )
-    return Todo(
-        "disks are missing" if missing else "disks are there",
-        tuple(action for disk in missing for action in _create(disk)),
-    )
+    small = _small(instance, facts)
+    actions = (action for disk in missing for action in (*_measure(instance, disk), *_create(disk)))
+    growth = (action for disk in small for action in _grow(instance, disk, facts))
+    why = "disks are missing" if missing else "disks are smaller than they are to be" if small else "disks are there"
+    return Todo(why, (*actions, *growth))
 
 
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
@@ -47,8 +53,8 @@ def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
-    missing = _missing(instance, facts)
-    return {disks.Key(disk.path): disks.Disk("qcow2", disk.size, disk.base.path) for disk in missing}
+    changed = (*_missing(instance, facts), *_small(instance, facts))
+    return {disks.Key(disk.path): disks.Disk("qcow2", disk.size, disk.base.path) for disk in changed}
 
 
 def shares(instance: Instance) -> str | None:
@@ -59,8 +65,30 @@ def _missing(instance: Instance, facts: Facts) -> tuple[Disk, ...]:
     return tuple(disk for disk in instance.disks if facts[disks.Key(disk.path)] is None)
 
 
+def _measure(instance: Instance, disk: Disk) -> tuple[Action, ...]:
+    if disk.base.kind != "image" or not instance.image.remote:
+        return ()
+    return (Command(("sh", "-c", FITS, "image-fits", disk.base.path, str(disk.size))),)
+
+
+def _small(instance: Instance, facts: Facts) -> tuple[Disk, ...]:
+    found = ((disk, facts[disks.Key(disk.path)]) for disk in instance.disks)
+    return tuple(disk for disk, there in found if isinstance(there, disks.Disk) and there.size < disk.size)
+
+
 def _create(disk: Disk) -> tuple[Action, ...]:
     part = f"{disk.path}.part"
     # Every file is named absolutely under instances_path and both formats are given: qemu-img has nothing to probe or to interpret.
     create = Command(("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk.base.path, part, str(disk.size)))
-    return (create, Command(("sync", part)), Command(("mv", "-T", "--", part, disk.path)))
+    # What a guest writes is nobody else's to read; libvirt gives the file to QEMU's user while the guest runs.
+    private = Command(("chmod", "0600", "--", part))
+    return (create, private, Command(("sync", part)), Command(("mv", "-T", "--", part, disk.path)))
+
+
+def _grow(instance: Instance, disk: Disk, facts: Facts) -> tuple[Action, ...]:
+    """By the process that has the disk open, if there is one: QEMU's lock refuses anybody else."""
+    found = facts[domains.Key(instance.domain)]
+    if isinstance(found, domains.Domain) and found.uuid == instance.uuid and found.state not in power.OFF:
+        size = f"{disk.size}B"
+        return (Command(("virsh", "-q", "-c", domains.URI, "blockresize", "--domain", instance.uuid, "--path", disk.path, "--size", size)),)
+    return (Command(("qemu-img", "resize", "-q", "-f", "qcow2", disk.path, str(disk.size))), Command(("sync", disk.path)))

@@ -1,4 +1,7 @@
-"""The config drive, `disk.config` (nova `configdrive`): made once, before the first boot, as in Nova."""
+"""The config drive, `disk.config` (nova `configdrive`): made once, before the first boot, as in Nova.
+
+It holds user data, perhaps with secrets: nobody but QEMU reads it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
         return Todo("no config drive asked for")
     if facts[_file(instance)] is not None:
         return Todo("config drive is there")
-    return Todo("config drive is missing", (Upload(domain.config_drive_path(instance), config_drive.iso(instance)),))
+    return Todo("config drive is missing", (Upload(domain.config_drive_path(instance), config_drive.iso(instance), 0o600),))
 
 
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
