@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from dataclasses import dataclass
+
+SCRIPT_LIMIT = 1000
+"""Characters of a script that is shown whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +19,13 @@ class Command:
     accepts: tuple[int, ...] = (0,)  # exit codes that mean success
     timeout: int = 60  # seconds; then TERM, and KILL 5 s later
     step: str = ""
+    secret: str = ""  # the name of a secret that is its stdin: put in where it is sent, and nowhere before (ports/secrets.py)
 
     def shown(self) -> str:
-        """The command as an operator could type it."""
+        """The command as an operator could type it; of a long fixed script only which one it is, so that what it is given can be seen."""
+        if self.argv[:2] == ("sh", "-c") and len(self.argv[2]) > SCRIPT_LIMIT:
+            which = f"# {len(self.argv[2])} characters, sha256 {hashlib.sha256(self.argv[2].encode()).hexdigest()[:12]}"
+            return shlex.join(("sh", "-c", which, *self.argv[3:]))
         return shlex.join(self.argv)
 
 

@@ -113,7 +113,7 @@ class World:
         folder.mkdir()
         image = folder.parent / "image.qcow2"
         if not image.exists():
-            image.write_bytes(b"QFI\xfb" + bytes(508))
+            image.write_bytes(b"boot" + bytes(508))
         world = cls(folder, image)
         FakeFleet([HOST], folder / "hosts")
         return world

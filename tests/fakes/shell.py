@@ -7,9 +7,8 @@ import posixpath
 from collections.abc import Callable
 
 from orchestrator.facts import compute, disk, domain, kvm
-from orchestrator.states.steps.networking import ensure_bridge
 from orchestrator.states.steps.teardown import power, shut_down_domain
-from tests.fakes import coreutils, disks, iproute, libvirt
+from tests.fakes import coreutils, disks, images, iproute, libvirt, openvswitch
 from tests.fakes.state import Directory, Result, State, UnknownError, failed
 
 
@@ -61,16 +60,6 @@ def _kvm(state: State, operands: tuple[str, ...]) -> Result:
     return Result(0, b"1\n") if state.kvm else Result(1, b"0\n")
 
 
-def _make_bridge(state: State, operands: tuple[str, ...]) -> Result:
-    name, mark = operands
-    added = iproute.ip(state, ("ip", "link", "add", "name", name, "type", "bridge"), b"")
-    there = state.links.get(name)
-    if not there or there.kind != "bridge":
-        return added
-    iproute.ip(state, ("ip", "link", "set", "dev", name, "alias", mark), b"")
-    return iproute.ip(state, ("ip", "link", "set", "dev", name, "up"), b"")
-
-
 def _shut_down(state: State, operands: tuple[str, ...]) -> Result:
     """The guest asked; while it does not go, `patience` seconds of looking; then its process ended."""
     name = operands[0]
@@ -95,12 +84,15 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     kvm.SCRIPT: _kvm,
     shut_down_domain.SCRIPT: _shut_down,
     power.END: _end_domain,
-    ensure_bridge.MAKE: _make_bridge,
+    **images.SCRIPTS,
+    **iproute.SCRIPTS,
+    **openvswitch.SCRIPTS,
 }
 PROGRAMS = {
     **coreutils.PROGRAMS,
     **disks.PROGRAMS,
     **iproute.PROGRAMS,
     **libvirt.PROGRAMS,
+    **openvswitch.PROGRAMS,
     "sh": _sh,
 }

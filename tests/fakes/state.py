@@ -67,6 +67,19 @@ class Link:
     master: str | None = None
     alias: str | None = None
     addresses: tuple[str, ...] = ()
+    mtu: int = 1500
+    info: dict[str, object] = field(default_factory=dict)  # iproute2's info_data
+    lower: str | None = None  # what a VLAN is on; the other end of a veth pair
+    flood: list[str] = field(default_factory=list)  # a VXLAN's entries for what is for everybody
+
+
+@dataclass(slots=True)
+class Switch:
+    """An Open vSwitch bridge: external_ids, and its ports with their tags and external_ids."""
+
+    datapath: str
+    ids: dict[str, str] = field(default_factory=dict)
+    ports: dict[str, tuple[int | None, dict[str, str]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -136,6 +149,8 @@ class State:
     unknown: list[tuple[str, ...]] = field(default_factory=list)
     deaf: set[str] = field(default_factory=set)  # domains whose guest ignores a shutdown request
     trips: int = 0
+    web: dict[str, bytes] = field(default_factory=dict)  # what is there to be fetched, by its address
+    switches: dict[str, Switch] | None = field(default_factory=dict)  # None: no Open vSwitch
     # until the next boot:
     boots: int = 1
     links: dict[str, Link] = field(default_factory=lambda: {"lo": Link("", True), "eth0": Link("", True)})
@@ -159,5 +174,6 @@ class State:
         for domain in self.domains.values():
             domain.end()
         self.links = {"lo": Link("", True)} | {name: Link("", True) for name, link in self.links.items() if not link.kind and name != "lo"}
+        self.links |= {name: Link("openvswitch") for name in self.switches or {}}
         self.epochs, self.jobs, self.numbers = {}, {}, 0
         self.boots += 1

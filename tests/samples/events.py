@@ -6,10 +6,12 @@ import posixpath
 from collections.abc import Callable
 from dataclasses import replace
 
+from orchestrator.drivers.images import cache
 from orchestrator.model.instance import Instance
 from orchestrator.rendering import domain as rendering
 from orchestrator.states.steps.spawning import write_domain_xml
-from tests.fakes.state import Directory, Domain, File, Link, State
+from tests.fakes import iproute
+from tests.fakes.state import Directory, Domain, File, Link, State, Switch
 
 Event = Callable[[State, Instance], None]
 
@@ -30,6 +32,37 @@ def both(*arrangements: Event) -> Event:
 def link(name: str, **changes: object) -> Event:
     def arrange(state: State, instance: Instance) -> None:
         state.links[name] = replace(state.links.get(name, Link()), **changes)  # type: ignore[arg-type]
+
+    return arrange
+
+
+def lose_link(*names: str) -> Event:
+    """Devices gone, and what goes with them."""
+
+    def arrange(state: State, instance: Instance) -> None:
+        for name in names:
+            iproute.remove(state, name)
+
+    return arrange
+
+
+def ground(state: State, instance: Instance) -> None:
+    """The Open vSwitch bridge of its ports."""
+    assert state.switches is not None
+    state.switches["br-ex"] = Switch("netdev")
+    state.links["br-ex"] = Link("tun", True)
+
+
+def plugged(tag: int | None = None) -> Event:
+    """The first port in another VLAN; without a tag, in none: taken out of its switch."""
+
+    def arrange(state: State, instance: Instance) -> None:
+        assert state.switches is not None
+        ports = state.switches["br-ex"].ports
+        port = next(iter(ports))
+        _, ids = ports.pop(port)
+        if tag is not None:
+            ports[port] = (tag, ids)
 
     return arrange
 
@@ -80,6 +113,25 @@ def part(kind: str, suffix: str = "part") -> Event:
         state.files[f"{base}.{suffix}"] = File(b"half")
 
     return arrange
+
+
+def _image_base(instance: Instance) -> str:
+    return next(disk.base.path for disk in instance.disks if disk.base.kind == "image")
+
+
+def truncate_base(state: State, instance: Instance) -> None:
+    """The image in the cache, cut short."""
+    state.files[_image_base(instance)] = File(b"cut")
+
+
+def lose_base(state: State, instance: Instance) -> None:
+    """The image gone from the cache, its manifest left."""
+    del state.files[_image_base(instance)]
+
+
+def lose_manifest(state: State, instance: Instance) -> None:
+    """The manifest gone, as of an image of before there were any."""
+    del state.files[cache.manifest(_image_base(instance))]
 
 
 def write_xml(state: State, instance: Instance) -> None:

@@ -9,15 +9,18 @@ from pathlib import Path
 from orchestrator.model import desired, names
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Base, Disk, Instance, Port
-from tests.fakes import disks
+from tests.playbook.samples import Qcow2
 
 PATH = "/var/lib/nova/instances"
 LINEAGE = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 UUID = "0b3f1f0e-5c1d-4a53-9a3c-1d2e3f405162"
 MIB, GIB = 1 << 20, 1 << 30
 HOST = Host("h1", "192.0.2.11")
-QCOW2 = disks.overlay("", 64 * MIB)[:8] + bytes(8) + disks.overlay("", 64 * MIB)[16:]
-"""A whole qcow2 image of 64 MiB without a backing file, as far as a header goes."""
+QCOW2 = Qcow2(virtual=64 * MIB).content()
+"""A whole qcow2 image of 64 MiB."""
+RAW = b"boot".ljust(MIB, b"\0")
+ADDRESS = "http://images.example.com/cirros.qcow2"
+"""Where QCOW2 is to be fetched."""
 NETWORK = desired.Network(
     "private", "phys0", subnets=(desired.Subnet("10.20.0.0/24", "10.20.0.1", ("10.20.0.2",), ("10.20.0.10", "10.20.0.200")),)
 )
@@ -29,6 +32,12 @@ def port(number: int = 1, network: str = "private", bridge: str = "br-phys0", in
     identity = f"{number:08x}-aaaa-4bbb-8ccc-1234567890ab"
     address = (f"10.20.0.{9 + number}",)
     return Port(identity, network, names.mac(bytes((0, 0, number))), names.tap(identity), bridge, address, interface)
+
+
+def switched(network: desired.Network) -> Instance:
+    """An instance with two ports of a network on the Open vSwitch bridge br-ex."""
+    ports = (replace(port(number, network.name), switch="br-ex") for number in (1, 2))
+    return replace(new(1, *(replace(each, bridge=names.hybrid(each.id)[0]) for each in ports)), networks={network.name: network})
 
 
 def image(path: Path | str = "/images/cirros.qcow2", content: bytes = QCOW2, **properties: str) -> desired.Image:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from orchestrator.commands.command import Action, Batch, Lane, Record
 from orchestrator.facts import gather
 from orchestrator.model.instance import Instance
+from orchestrator.planning import fabrics
 from orchestrator.states import instance as table
 from orchestrator.states import step as steps
 from orchestrator.states import steps as room
+from orchestrator.states.fabric import FABRIC
 from tests.fakes.host import FakeFleet
 from tests.fakes.state import State
 from tests.samples import instances
@@ -41,8 +43,10 @@ class Case:
     def host(self) -> FakeFleet:
         """A fleet of one host in this situation."""
         fleet = FakeFleet([instances.HOST.name])
-        fleet.sources["/images/cirros.qcow2"] = instances.QCOW2
+        fleet.sources |= {"/images/cirros.qcow2": instances.QCOW2, "/images/plain.raw": instances.RAW}
+        fleet.hosts[instances.HOST.name].web[instances.ADDRESS] = instances.QCOW2
         if self.after:
+            ground(fleet, self.built_as or self.instance)
             for name in BUILD[: BUILD.index(self.after) + 1]:
                 perform(fleet, name, self.built_as or self.instance)
         self.arrange(fleet.hosts[instances.HOST.name], self.instance)
@@ -76,6 +80,14 @@ def run(fleet: FakeFleet, actions: Sequence[Action]) -> list[Record]:
     if actions:
         fleet.run(instances.HOST, Batch(f"job{next(JOBS)}", 1, (Lane("instance/x", tuple(actions)),)), records.append)
     return records
+
+
+def ground(fleet: FakeFleet, instance: Instance) -> None:
+    """What the instance shares with others, made."""
+    fabric = fabrics.of(fabrics.World(instance.lineage, (instance,), {}, {instance.host: instances.HOST}), instance.host)
+    for name in FABRIC:
+        step = steps.find_fabric(name)
+        run(fleet, step.plan(fabric, look(fleet, step.needs(fabric))).actions)
 
 
 def perform(fleet: FakeFleet, name: str, instance: Instance) -> None:

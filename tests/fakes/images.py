@@ -1,0 +1,124 @@
+"""The scripts of the image cache: judged by the inspectors that the real script is held to (tests/images)."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+
+from orchestrator.drivers.images import cache, download, gate, iso, qcow2, raw
+from orchestrator.facts import cached
+from orchestrator.model import errors
+from orchestrator.states.steps.block_device_mapping import create_disks
+from tests.fakes import coreutils, disks
+from tests.fakes.state import Directory, File, Result, State, failed
+
+INSPECTORS = {"qcow2": qcow2.virtual_size, "raw": raw.virtual_size, "iso": iso.virtual_size}
+
+
+def content(file: File) -> bytes:
+    return b"".join(file.chunks())
+
+
+def said(text: str) -> Result:
+    """A script that refuses says so on stdout."""
+    return Result(1, f"{text}\n".encode())
+
+
+def bases(state: State, paths: tuple[str, ...]) -> Result:
+    lines = []
+    for path in paths:
+        found, manifest = state.files.get(path), state.file(cache.manifest(path))
+        if found:
+            size = found.size if isinstance(found, File) else 4096
+            kind = "directory" if isinstance(found, Directory) else "regular file" if size else "regular empty file"
+            lines.append(f"{kind}:{size}\t{manifest.content.split()[1].decode() if manifest else ''}\t{path}\n")
+    return Result(0, "".join(lines).encode())
+
+
+def fetch(state: State, operands: tuple[str, ...]) -> Result:
+    url, part, most = operands
+    found = state.web.get(url)
+    if found is None:
+        return said(f"{url}: expected an image, got status 404")
+    if len(found) > int(most):
+        return said(f"the image is not fetched: {url} is larger than {most} bytes, which are allowed or there is room for")
+    state.files[part] = File(found)
+    return Result()
+
+
+def check(state: State, operands: tuple[str, ...]) -> Result:
+    path, algorithm, digest, name = operands
+    file = state.file(path)
+    if not file:
+        return failed(f"sh: cannot open {path}: No such file", 2)
+    got = hashlib.new(algorithm, content(file)).hexdigest()
+    if got == digest:
+        return Result()
+    del state.files[path]
+    return said(f"{name}: expected {algorithm}:{digest}, got {algorithm}:{got}, of {file.size} bytes")
+
+
+def inspect(state: State, operands: tuple[str, ...]) -> Result:
+    path, disk_format, most = operands
+    file = state.file(path)
+    if not file:
+        return said(f"{path} is not a regular file")
+    whole = content(file)
+    try:
+        virtual = INSPECTORS[disk_format](lambda offset, length: whole[offset : offset + length], len(whole))
+    except errors.SpecError as error:
+        del state.files[path]
+        return said(f"the image is refused: {error.why}")
+    if virtual > int(most):
+        del state.files[path]
+        return said(f"the image is refused: its disk has {virtual} bytes, {most} are allowed")
+    return Result()
+
+
+def convert(state: State, operands: tuple[str, ...]) -> Result:
+    part, converted, *argv = operands
+    done = disks.prlimit(state, tuple(argv), b"")
+    if done.code:
+        for path in (part, converted):
+            state.files.pop(path, None)
+    return done
+
+
+def seal(state: State, operands: tuple[str, ...]) -> Result:
+    converted, base, part, about = operands
+    manifest = cache.manifest(base)
+    if base in state.files:
+        for path in (converted, part):
+            state.files.pop(path, None)
+        return Result()
+    file = state.file(converted)
+    if not file:
+        return failed(f"sync: error opening '{converted}': {coreutils.MISSING}")
+    digest, was = coreutils.digest(file), state.file(manifest)
+    if was and was.content.split(b"\n")[1].split()[0].decode() != digest:
+        for path in (converted, part):
+            state.files.pop(path, None)
+        return said(f"{base} was another one: disks may rest on what it was; remove {manifest} if none does")
+    state.files[manifest] = File(f"# {file.size} {about}\n{digest}  {posixpath.basename(base)}\n".encode())
+    state.files.pop(part, None)
+    state.files[base] = state.files.pop(converted)
+    return Result()
+
+
+def fits(state: State, operands: tuple[str, ...]) -> Result:
+    path, most = operands
+    file = state.file(path)
+    if not file or file.size > int(most):
+        return said(f"the image has a disk of {file.size if file else ''} bytes, the flavor one of {most}")
+    return Result()
+
+
+SCRIPTS = {
+    create_disks.FITS: fits,
+    cached.SCRIPT: bases,
+    download.SCRIPT: fetch,
+    cache.CHECK: check,
+    gate.SCRIPT: inspect,
+    cache.OR_REMOVE: convert,
+    cache.SEAL: seal,
+}
