@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import shlex
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-NAME = "e2e"
+NAME = os.environ.get("ORCHESTRATOR_TEST_LAB", "e2e")
+"""Another name, of up to 5 characters, is another lab, beside the first: for tests that take their hosts from `lab.hosts`."""
 HOSTS = 4
 ROOT = Path("/var/tmp/orchestrator-tests/lab")
 
@@ -153,9 +155,12 @@ def halting_disk(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    made = lab_up(NAME, HOSTS)
-    yield made
-    lab_down(NAME)
+    ROOT.mkdir(parents=True, exist_ok=True)
+    with (ROOT / f".{NAME}.tests").open("w") as turn:  # another session's lab of this name would be taken down under it, or take down ours
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        made = lab_up(NAME, HOSTS)
+        yield made
+        lab_down(NAME)
 
 
 @pytest.fixture
