@@ -61,6 +61,19 @@ def test_hosts_are_what_their_variables_say(monkeypatch: pytest.MonkeyPatch) -> 
     assert (host.cpu_allocation_ratio, host.private_key_file) == (8.0, "/etc/orchestrator/id_ed25519")
 
 
+def test_what_hosts_offer_to_networks_and_volumes(tmp_path: Path) -> None:
+    file = tmp_path / "hosts.yaml"
+    file.write_text(
+        "all:\n  hosts:\n    one: {local_ip: 192.0.2.1, volume_backends: {rbd: {pool: vms, port: 6789, cache: no}, local: {}}}\n"
+        "    two: {local_ip: '2001:DB8:0::1'}\n    three: {local_ip: ~, volume_backends: ~}\n"
+    )
+    hosts = inventory.load([str(file)]).hosts
+    assert hosts["one"].local_ip == "192.0.2.1"
+    assert hosts["one"].volume_backends == {"rbd": {"pool": "vms", "port": "6789", "cache": "no"}, "local": {}}
+    assert (hosts["two"].local_ip, hosts["two"].volume_backends) == ("2001:db8::1", {})
+    assert (hosts["three"].local_ip, hosts["three"].volume_backends) == (None, {})
+
+
 def test_localhost_without_connection_variables_is_local(tmp_path: Path) -> None:
     assert inventory.load(["localhost,"]).hosts["localhost"].connection == "local"
     assert inventory.load(["localhost:2222,"]).hosts["localhost"].connection == "ssh"

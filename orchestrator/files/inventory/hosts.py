@@ -61,6 +61,8 @@ OFFERING: Mapping[str, tuple[str, read_as.Read[Any]]] = {
     "ram_allocation_ratio": ("ram_allocation_ratio", read_as.ratio),
     "disk_allocation_ratio": ("disk_allocation_ratio", read_as.ratio),
     "reserved_memory_mb": ("reserved_memory_mb", read_as.whole(0, 1 << 40)),
+    "local_ip": ("local_ip", read_as.own_address),
+    "volume_backends": ("volume_backends", read_as.volume_backends),
 }
 CHECKED: Mapping[str, read_as.Read[None]] = {
     "ansible_become_method": _only("sudo", "sudo -n is how rights are raised here"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import posixpath
 import re
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ Read = Callable[[str, yaml.Node], T]
 TRUE, FALSE = ("true", "yes", "on", "1", "y", "t"), ("false", "no", "off", "0", "n", "f")  # Ansible's
 PATH = re.compile(r"(/[A-Za-z0-9._@+-]+)+")
 WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
+BACKENDS = ("local", "iscsi", "rbd")
 DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # dev_valid_name of the kernel, and safe in a command line
 
 
@@ -111,17 +113,55 @@ def directory(name: str, node: yaml.Node) -> str:
     return found
 
 
+def own_address(name: str, node: yaml.Node) -> str:
+    """An IP address that a host can have, in its usual form."""
+    found = text(name, node)
+    try:
+        address = ipaddress.ip_address(found)
+    except ValueError:
+        refuse(name, node, "an IP address", "without prefix length")
+    if address.is_unspecified or address.is_loopback or address.is_multicast or "%" in found:
+        refuse(name, node, "an address of the host that other hosts reach")
+    return str(address)
+
+
 def networks(name: str, node: yaml.Node) -> dict[str, str]:
     """A mapping of physical networks to bridges or interfaces (names as the kernel takes them: at most 15 characters)."""
     if not isinstance(node, yaml.Mapping):
         refuse(name, node, "a mapping of network names to interfaces", "such as {physnet1: eth1}")
     device = matching(DEVICE, "a bridge or interface: at most 15 letters, digits, '.', '-' and '_'")
     network = matching(WORD, "a name of letters, digits, '.', '-' and '_'")
+    return _each(name, node, network, device)
+
+
+def volume_backends(name: str, node: yaml.Node) -> dict[str, dict[str, str]]:
+    """A mapping of backends of volumes to their options, each one text as it was written."""
+    if not isinstance(node, yaml.Mapping):
+        refuse(name, node, "a mapping of backends to their options", "such as {rbd: {pool: volumes}}")
+    return _each(name, node, choice({word: word for word in BACKENDS}, f"one of {', '.join(BACKENDS)}"), _options)
+
+
+def _options(name: str, node: yaml.Node) -> dict[str, str]:
+    if not isinstance(node, yaml.Mapping):
+        refuse(name, node, "a mapping of options to texts", "such as {pool: volumes}")
+    return _each(name, node, matching(WORD, "an option's name of letters, digits, '.', '-' and '_'"), _option)
+
+
+def _option(name: str, node: yaml.Node) -> str:
+    if isinstance(node, yaml.Scalar) and isinstance(node.value, bool):
+        return "true" if node.value else "false"
+    return text(name, node)
+
+
+def _each(name: str, node: yaml.Mapping, key: Read[str], value: Read[T]) -> dict[str, T]:
+    """Each pair of the mapping, or every error of it at once."""
     errors: list[SpecError] = []
-    found: dict[str, str] = {}
-    for key, value in node.items:
+    found: dict[str, T] = {}
+    for word, inner in node.items:
         try:
-            found[network(name, key)] = device(f"{name}.{key.text}", value)
+            found[key(name, word)] = value(f"{name}.{word.text}", inner)
+        except SpecErrors as error:
+            errors.extend(error.errors)
         except SpecError as error:
             errors.append(error)
     if errors:
