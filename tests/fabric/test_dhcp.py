@@ -21,6 +21,7 @@ STEPS = ("fabric.remove_namespaces", "fabric.ensure_namespaces", "fabric.ensure_
 SUBNET = desired.Subnet("10.20.0.0/24", "10.20.0.1", ("9.9.9.9", "10.20.0.2"), dhcp=True, host_routes=(("10.9.0.0/16", "10.20.0.7"),))
 NETWORK = desired.Network("private", "", "vxlan", (SUBNET,), 7)
 OWNER = names.owner(instances.LINEAGE)
+LEFT = "ls /sys/class/net /var/lib /run/netns; ip link show dev dh-mine; pgrep -a dnsmasq"
 TELL = """#!/bin/sh
 [ "$1" != bound ] || env
 """
@@ -145,11 +146,13 @@ def test_whatever_is_broken_is_mended(host: Throwaway, damage: str) -> None:
 
 def test_nothing_is_left_after_the_last_port_and_what_is_another_s_stays(host: Throwaway) -> None:
     host.sh("ip netns add orc000000-net-00000000-00; ip netns add blue; ip link add dh-mine type bridge")
-    host.sh("mkdir -p /run/x; ip netns exec blue dnsmasq --conf-file= --port=0 --leasefile-ro --pid-file=/run/x/pid --dhcp-range=10.20.0.0,static")
-    before = host.sh("ip -j link; ls /var/lib /run/netns; pgrep -a dnsmasq")
+    host.sh(
+        "mkdir -p /run/x; ip netns exec blue dnsmasq --conf-file= --port=0 --leasefile-ro --pid-file=/run/x/pid --dhcp-range=10.20.0.0,static"
+    )
+    before = host.sh(LEFT)
     host.ensure(fabric(1, 2), *STEPS)
     host.ensure(fabric(), *STEPS)
-    assert host.sh("ip -j link; ls /var/lib /run/netns; pgrep -a dnsmasq") == before
+    assert host.sh(LEFT) == before
     assert host.ensure(fabric(), *STEPS) == 0
 
 

@@ -12,7 +12,10 @@ from orchestrator.facts import gather
 from orchestrator.model.fabric import Fabric
 from orchestrator.states import step as steps
 
-INIT = "mount -t sysfs sysfs /sys && mount -t tmpfs run /run && mount -t tmpfs lib /var/lib && ip link set dev lo up && echo up && exec sleep 600"
+INIT = """
+mount -t sysfs sysfs /sys && mount -t tmpfs run /run && mount -t tmpfs lib /var/lib && ip link set dev lo up && echo up
+while :; do sleep infinity & wait $!; done  # bash collects orphans, as an init must
+"""
 ISOLATE = ("unshare", "--net", "--mount", "--propagation", "slave", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
@@ -53,7 +56,8 @@ class Throwaway:
             facts = self.look(step.needs(fabric))
             todo, expected = step.plan(fabric, facts), dict(step.expects(fabric, facts))
             self.perform(todo.actions)
-            assert self.look(tuple(expected)) == expected
+            found = self.look(tuple(expected))
+            assert found == expected, f"{name}\n{found}\n{expected}"
             assert step.plan(fabric, self.look(step.needs(fabric))).actions == ()
             assert step.plan(fabric, {**facts, **expected}).actions == ()
             count += len(todo.actions)
@@ -66,7 +70,7 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 @contextmanager
 def host() -> Iterator[Throwaway]:
     """A host, gone at the end with all that runs on it."""
-    init = subprocess.Popen((*ISOLATE, "sh", "-c", INIT), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    init = subprocess.Popen((*ISOLATE, "bash", "-c", INIT), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
     try:
         assert init.stdout
         assert init.stdout.readline() == "up\n"
