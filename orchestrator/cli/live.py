@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
+from orchestrator.cli.progress import SHARED
 from orchestrator.engine.context import Progress
 from orchestrator.model import names
 
@@ -43,8 +44,9 @@ class View:
         ended = not progress.step and progress.result != ""
         with self._lock:
             rows = self._hosts.setdefault(progress.host, {})
-            since = rows[progress.name].since if progress.name in rows else now
-            rows[progress.name] = Row(progress, since, now if ended else None)
+            name = progress.name or SHARED
+            since = rows[name].since if name in rows else now
+            rows[name] = Row(progress, since, now if ended else None)
 
     def __rich__(self) -> Tree:
         now = self._clock()

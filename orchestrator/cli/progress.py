@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Progress
     from orchestrator.services.report import Report
 
+SHARED = "(shared)"
+"""Stands for what a host's instances share, where an instance's name would."""
 BAD = ("failed", "unknown", "unreachable", "locked")
 
 
@@ -41,7 +43,7 @@ def lines(verbose: int) -> Callable[[Progress], None]:
             return
         step = names.step_within(progress.state, progress.step)
         what = ": ".join(word for word in (progress.state, step, progress.result) if word)
-        output.tell(f"{progress.host}  {progress.name}  {what}")
+        output.tell(f"{progress.host}  {progress.name or SHARED}  {what}")
 
     return report
 

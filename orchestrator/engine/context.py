@@ -13,7 +13,10 @@ from orchestrator.ports.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Something happened to an instance, for a live view. `step` is empty when a state was entered."""
+    """Something happened to an instance, or, without a name, to what a host's instances share; for a live view.
+
+    `step` is empty when a state was entered.
+    """
 
     name: str
     host: str

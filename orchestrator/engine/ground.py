@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.commands.command import Command, Record
 from orchestrator.engine.context import Outcome
 from orchestrator.model import errors
-from orchestrator.planning.groundwork import Groundwork
+from orchestrator.planning.groundwork import SHARED, Groundwork
 
 
 class GroundTracker:
@@ -13,7 +13,7 @@ class GroundTracker:
 
     def __init__(self, ground: Groundwork) -> None:
         self.course = ground
-        self.host = ground.fabric.host
+        self.host, self.state = ground.fabric.host, SHARED
         self.title = f"what the instances of {self.host} share"
         self.hint = "run the same command again"
         self.fault: errors.HostError | None = ground.problem

@@ -53,7 +53,7 @@ def execute(context: Context, host: Host, courses: Sequence[Course], job: str, g
     writes = [write for tracker in arrived for write in _arrive(tracker, facts)]
     writes += [_known(base)] if base and not base.fault else []
     context.store.commit(context.run, [*buffer, *writes, Settle(job, "done" if arrived else "failed")])
-    done = tuple(_outcome(context, tracker, "changed") for tracker in arrived) + _ground_outcome(base)
+    done = tuple(_outcome(context, tracker, "changed") for tracker in arrived) + _ground_outcome(context, base)
     return done + _fail(context, host, [*blocked, *(tracker for tracker in going if tracker.fault)], f"{job}-undo")
 
 
@@ -61,10 +61,12 @@ def _known(base: GroundTracker) -> Resource:
     return Resource("fabric", base.host, fabrics.digest(base.course.fabric))
 
 
-def _ground_outcome(base: GroundTracker | None) -> tuple[Outcome, ...]:
+def _ground_outcome(context: Context, base: GroundTracker | None) -> tuple[Outcome, ...]:
     if base is None:
         return ()
-    return (base.outcome("failed", str(base.fault)) if base.fault else base.outcome("changed"),)
+    outcome = base.outcome("failed", str(base.fault)) if base.fault else base.outcome("changed")
+    context.report(Progress("", base.host, base.state, "", outcome.status))
+    return (outcome,)
 
 
 def _steps(lanes: Sequence[Lane]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -85,6 +87,8 @@ def _begin(context: Context, host: Host, trackers: Sequence[Tracker], work: tupl
     context.store.commit(context.run, [Intent(job, host.name, uuids, undo, _steps(lanes)), *writes])
     for tracker in trackers:
         context.report(Progress(tracker.instance.name, host.name, tracker.state))
+    if base:
+        context.report(Progress("", host.name, base.state))
 
 
 def _send(context: Context, host: Host, trackers: Sequence[Waiting], batch: Batch, buffer: list[Write]) -> Facts:
