@@ -1,35 +1,37 @@
-"""The config drive: an ISO labelled config-2 that cloud-init reads (nova virt/configdrive.py; layout of OpenStack metadata `latest`)."""
+"""The config drive: an ISO that cloud-init reads, Nova's own (label config-2, OpenStack metadata `latest`) or NoCloud's (label cidata).
+
+What differs between the two is form alone. All of it is JSON, which YAML is a superset of: nothing in a value can be anything but a value.
+"""
 
 from __future__ import annotations
 
 import io
-import ipaddress
 import json
 import time
 import types
 from typing import Any
 
-from orchestrator.model import desired
 from orchestrator.model import instance as model
+from orchestrator.rendering import network_data
 
 EPOCH = types.SimpleNamespace(**{**vars(time), "time": lambda: 0.0, "localtime": time.gmtime})
 """A clock that stands still, in UTC."""
+LABELS = {"config-2": "config-2", "nocloud": "cidata"}
+"""Volume labels by which cloud-init finds the drive of each of its data sources."""
 
 
 def iso(instance: model.Instance) -> bytes:
     """The ISO 9660 image, with Rock Ridge and Joliet names; the same bytes whenever and wherever it is made."""
     disc = _undated().PyCdlib()
-    disc.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="config-2")
-    for name in ("openstack", "openstack/latest"):
-        disc.add_directory(f"/{name.upper()}", rr_name=name.rsplit("/", 1)[-1], joliet_path=f"/{name}")
-    for number, (name, content) in enumerate(files(instance).items()):
-        disc.add_fp(
-            io.BytesIO(content),
-            len(content),
-            f"/OPENSTACK/LATEST/F{number}.;1",
-            rr_name=name,
-            joliet_path=f"/openstack/latest/{name}",
-        )
+    disc.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=LABELS[instance.datasource])
+    found = files(instance)
+    folders = sorted({name[:at] for name in found for at, sign in enumerate(name) if sign == "/"})
+    for folder in folders:
+        disc.add_directory(f"/{folder.upper()}", rr_name=folder.rsplit("/", 1)[-1], joliet_path=f"/{folder}")
+    for number, (path, content) in enumerate(found.items()):
+        folder, _, name = path.rpartition("/")
+        short = f"{folder}/F{number}.;1".lstrip("/").upper()
+        disc.add_fp(io.BytesIO(content), len(content), f"/{short}", rr_name=name, joliet_path=f"/{path}")
     out = io.BytesIO()
     disc.write_fp(out)
     disc.close()
@@ -47,15 +49,29 @@ def _undated() -> Any:
 
 
 def files(instance: model.Instance) -> dict[str, bytes]:
-    """Files of openstack/latest by name."""
-    found = {"meta_data.json": _json(_meta_data(instance)), "network_data.json": _json(_network_data(instance))}
+    """The drive's files by path."""
+    return _nocloud(instance) if instance.datasource == "nocloud" else _openstack(instance)
+
+
+def _openstack(instance: model.Instance) -> dict[str, bytes]:
+    """Nova's (virt/configdrive.py)."""
+    found = {"meta_data.json": _json(_meta_data(instance)), "network_data.json": _json(network_data.openstack(instance))}
     if instance.user_data is not None:
         found["user_data"] = instance.user_data.encode()
-    return found
+    return {f"openstack/latest/{name}": content for name, content in found.items()}
+
+
+def _nocloud(instance: model.Instance) -> dict[str, bytes]:
+    """NoCloud's: cloud-init takes the drive for none without user data, so there is always some."""
+    return {
+        "meta-data": _json(_identity(instance)),
+        "network-config": _json(network_data.netplan(instance)),
+        "user-data": (instance.user_data or "").encode(),
+    }
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True).encode()
+    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
 
 
 def _meta_data(instance: model.Instance) -> dict[str, object]:
@@ -72,31 +88,11 @@ def _meta_data(instance: model.Instance) -> dict[str, object]:
     }
 
 
-def _network_data(instance: model.Instance) -> dict[str, object]:
-    links = [
-        {"id": port.tap, "vif_id": port.id, "type": "bridge", "ethernet_mac_address": port.mac, "mtu": None} for port in instance.ports
-    ]
-    pairs = [(port, address) for port in instance.ports for address in port.fixed_ips]
-    networks = [_network(number, port, address, instance.networks[port.network]) for number, (port, address) in enumerate(pairs)]
-    servers = {server for network in instance.networks.values() for subnet in network.subnets for server in subnet.dns}
-    return {
-        "links": links,
-        "networks": networks,
-        "services": [{"type": "dns", "address": server} for server in sorted(servers)],
+def _identity(instance: model.Instance) -> dict[str, object]:
+    found: dict[str, object] = {
+        "instance-id": instance.uuid,
+        "local-hostname": instance.name,
+        "availability-zone": instance.availability_zone,
+        "meta": dict(instance.metadata),
     }
-
-
-def _network(number: int, port: model.Port, address: str, network: desired.Network) -> dict[str, object]:
-    ip = ipaddress.ip_address(address)
-    subnet = next(subnet for subnet in network.subnets if ip in ipaddress.ip_network(subnet.cidr))
-    any_net = ("0.0.0.0", "0.0.0.0") if ip.version == 4 else ("::", "::")  # noqa: S104  # a route's destination
-    return {
-        "id": f"network{number}",
-        "link": port.tap,
-        "network_id": port.network,
-        "type": f"ipv{ip.version}",
-        "ip_address": address,
-        "netmask": str(ipaddress.ip_network(subnet.cidr).netmask),
-        "routes": [{"network": any_net[0], "netmask": any_net[1], "gateway": subnet.gateway}] if subnet.gateway else [],
-        "services": [{"type": "dns", "address": server} for server in subnet.dns],
-    }
+    return {**found, "public-keys": [instance.public_key]} if instance.public_key else found

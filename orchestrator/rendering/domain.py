@@ -8,7 +8,8 @@ import hashlib
 import jinja2
 
 from orchestrator.model import instance as model
-from orchestrator.rendering import hardware
+from orchestrator.model.volume import Attachment
+from orchestrator.rendering import hardware, volumes
 
 UNMARKED = "0" * 64
 
@@ -52,6 +53,7 @@ def _render(instance: model.Instance, mark: str) -> str:
             console_log=console_log_path(instance),
             nvram=nvram_path(instance),
             config_drive=config_drive_path(instance) if instance.config_drive else None,
+            volumes=[(each, volumes.of(each.volume)) for each in instance.volumes if not each.leaving],
             mtu=lambda port: instance.networks[port.network].link_mtu,
         )
     )
@@ -65,3 +67,22 @@ def digest(instance: model.Instance) -> str:
 def xml(instance: model.Instance) -> str:
     """The whole libvirt.xml, our ownership mark (lineage and digest) in its metadata."""
     return _render(instance, UNMARKED).replace(UNMARKED, digest(instance))
+
+
+def volume_xml(instance: model.Instance, attachment: Attachment) -> str:
+    """A volume as the disk that it is of the instance: what is plugged into a running domain, and out of it."""
+    return (
+        _environment()
+        .get_template("domain/volume.xml.j2")
+        .render(
+            volume=attachment.volume,
+            device=attachment.device,
+            source=volumes.of(attachment.volume),
+            hardware=hardware.of(instance.flavor, instance.image),
+        )
+    )
+
+
+def secret_xml(instance: model.Instance, secret: volumes.Secret) -> str:
+    """A libvirt secret without its value. It is kept in memory only, and libvirt tells its value to nobody but QEMU."""
+    return _environment().get_template("secret.xml.j2").render(secret=secret, lineage=instance.lineage)

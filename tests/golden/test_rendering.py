@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orchestrator.facts import domain as facts
 from orchestrator.model import desired
@@ -112,26 +113,61 @@ def test_a_hostile_value_stays_a_value(place: str, text: str) -> None:
     assert any(text in value or text.translate(blank) in value for value in values)
 
 
-@pytest.mark.parametrize("instance", [FULL, DUAL], ids=["full", "two_addresses"])
-def test_config_drive(instance: Instance, golden: Callable[[str, str], None], request: pytest.FixtureRequest) -> None:
+SERVED = desired.Subnet("10.40.0.0/24", "10.40.0.1", ("10.40.0.2",), dhcp=True, host_routes=(("10.41.0.0/16", "10.40.0.9"),))
+ROUTED = desired.Subnet("10.50.0.0/24", "10.50.0.1", host_routes=(("10.60.0.0/16", "10.50.0.9"), ("10.61.1.0/24", "10.50.0.8")))
+SIX = desired.Subnet(
+    "2001:db8:5::/64", "2001:db8:5::1", ("2001:db8:5::53",), dhcp=True, host_routes=(("2001:db8:6::/48", "2001:db8:5::9"),)
+)
+SEVERAL = replace(
+    FULL,
+    ports=(
+        replace(instances.port(1, "served"), fixed_ips=("10.40.0.10",)),
+        replace(instances.port(2, "routed"), fixed_ips=("10.50.0.10", "2001:db8:5::10")),
+        replace(instances.port(3, "bare"), fixed_ips=()),
+    ),
+    networks={
+        "served": desired.Network("served", "", "vxlan", (SERVED,), 7),
+        "routed": desired.Network("routed", "phys0", subnets=(ROUTED, SIX), mtu=9000),
+        "bare": desired.Network("bare", "phys1"),
+    },
+)
+DRIVES = {"full": FULL, "two_addresses": DUAL, "several_ports": SEVERAL, "plain": instances.new(1, instances.port(1), config_drive=True)}
+DRIVES |= {f"nocloud_{name}": replace(each, datasource="nocloud") for name, each in DRIVES.items()}
+
+
+@pytest.mark.parametrize("name", DRIVES)
+def test_config_drive(name: str, golden: Callable[[str, str], None]) -> None:
     shown = ""
-    for name, content in config_drive.files(instance).items():
-        text = json.dumps(json.loads(content), indent=1, sort_keys=True) if name.endswith(".json") else content.decode()
-        shown += f"== {name}\n{text.rstrip()}\n"
-    golden(f"config_drive/{request.node.callspec.id}.txt", shown)
+    for path, content in config_drive.files(DRIVES[name]).items():
+        text = content.decode()
+        text = json.dumps(json.loads(text), indent=1, sort_keys=True) if text.startswith("{") else text
+        shown += f"== {path.removeprefix('openstack/latest/')}\n{text.rstrip()}\n"
+    golden(f"config_drive/{name}.txt", shown)
 
 
-def test_the_iso_holds_the_files_under_each_of_its_names() -> None:
+@pytest.mark.parametrize("name", [name for name in DRIVES if name.startswith("nocloud")])
+def test_nocloud_is_yaml(name: str) -> None:
+    """cloud-init reads it as such."""
+    hostile = replace(DRIVES[name], metadata={"k": "a: b # c\n- 'd' \"e\" \U0001f600"})
+    for path, content in config_drive.files(hostile).items():
+        if path != "user-data":
+            assert yaml.safe_load(content) == json.loads(content)
+
+
+@pytest.mark.parametrize(
+    "instance", [FULL, replace(FULL, datasource="nocloud"), DRIVES["nocloud_plain"]], ids=["config-2", "nocloud", "no_user_data"]
+)
+def test_the_iso_holds_the_files_under_each_of_its_names(instance: Instance) -> None:
     import pycdlib
 
     disc = pycdlib.PyCdlib()
-    disc.open_fp(io.BytesIO(config_drive.iso(FULL)))
-    for name, content in config_drive.files(FULL).items():
+    disc.open_fp(io.BytesIO(config_drive.iso(instance)))
+    for name, content in config_drive.files(instance).items():
         for kind in ("joliet_path", "rr_path"):
             out = io.BytesIO()
-            disc.get_file_from_iso_fp(out, **{kind: f"/openstack/latest/{name}"})
+            disc.get_file_from_iso_fp(out, **{kind: f"/{name}"})
             assert out.getvalue() == content
-    assert disc.pvd.volume_identifier.strip() == b"config-2"
+    assert disc.pvd.volume_identifier.strip().decode() == config_drive.LABELS[instance.datasource]
     disc.close()
 
 
