@@ -120,9 +120,18 @@ def good(folder: Path) -> Iterator[tuple[str, Path]]:
         return folder / name
 
     options = {
-        "v2": "compat=0.10", "v3": "compat=1.1", "small": "cluster_size=512", "4k": "cluster_size=4k", "large": "cluster_size=2M",
-        "extended": "extended_l2=on", "metadata": "preallocation=metadata", "falloc": "preallocation=falloc,cluster_size=1M",
-        "lazy": "lazy_refcounts=on", "refcounts": "refcount_bits=1", "wide": "refcount_bits=64", "zstd": "compression_type=zstd",
+        "v2": "compat=0.10",
+        "v3": "compat=1.1",
+        "small": "cluster_size=512",
+        "4k": "cluster_size=4k",
+        "large": "cluster_size=2M",
+        "extended": "extended_l2=on",
+        "metadata": "preallocation=metadata",
+        "falloc": "preallocation=falloc,cluster_size=1M",
+        "lazy": "lazy_refcounts=on",
+        "refcounts": "refcount_bits=1",
+        "wide": "refcount_bits=64",
+        "zstd": "compression_type=zstd",
     }
     for name, option in options.items():
         yield "qcow2", make(f"{name}.qcow2", "-f", "qcow2", "-o", option, size="8M" if name == "falloc" else "64M")
@@ -133,9 +142,8 @@ def good(folder: Path) -> Iterator[tuple[str, Path]]:
     ):
         yield "qcow2", convert(f"converted{number}.qcow2", noise, *words)
     written_twice = convert("rewritten.qcow2", noise)
-    subprocess.run(
-        ["qemu-io", "-f", "qcow2", "-c", "write -z 0 1M", "-c", "write 8k 64k", str(written_twice)], check=True, capture_output=True
-    )
+    writes = ["-c", "write -z 0 1M", "-c", "write 8k 64k"]
+    subprocess.run(["qemu-io", "-f", "qcow2", *writes, str(written_twice)], check=True, capture_output=True)  # noqa: S607
     yield "qcow2", written_twice
     bitmapped = make("bitmap.qcow2", "-f", "qcow2")
     subprocess.run(["qemu-img", "bitmap", "--add", str(bitmapped), "b0"], check=True)  # noqa: S607

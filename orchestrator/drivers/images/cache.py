@@ -42,7 +42,10 @@ printf '# %s %s\n%s  %s\n' "$(stat -c %s -- "$converted")" "$about" "$got" "${ba
 sync "$base.sha256.part" && mv -fT -- "$base.sha256.part" "$base.sha256" || fail "$base.sha256 cannot be written"
 rm -f -- "$part" && mv -T -- "$converted" "$base" && sync "${base%/*}"
 """
-"""converted base part about: the manifest in sha256sum's own form (a comment before it: bytes, and what the base came from), then the base, and both on disk. A base that is there by now is kept."""
+"""converted base part about: the manifest in sha256sum's own form (a comment before it: bytes, and what the base came from), then the base; both on disk.
+
+A base that is there by now is kept.
+"""
 
 
 def manifest(base: str) -> str:
