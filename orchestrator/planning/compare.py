@@ -19,6 +19,7 @@ def differences(instance: Instance, request: InstanceRequest, desired: Desired) 
         *_fields(instance, request),
         *_ports(instance, request),
         *_networks(instance, desired),
+        *_taken(instance, desired),
     )
 
 
@@ -46,10 +47,11 @@ def _flavor(was: Flavor, wished: Flavor) -> Iterator[str]:
 
 def _fields(instance: Instance, request: InstanceRequest) -> Iterator[str]:
     pairs = {
-        "image": (instance.image.name, request.image),
+        "image": (instance.image.name or NONE, request.image or NONE),
+        "boot_volume": (next((each.volume.name for each in instance.volumes if each.boot), NONE), request.boot_volume or NONE),
         "networks": (_list([port.network for port in instance.ports]), _list([wish.network for wish in request.networks])),
         "keypair": (instance.keypair or NONE, request.keypair or NONE),
-        "config_drive": (_word(instance.config_drive), _word(request.config_drive)),
+        "config_drive": (_drive(instance), _drive(request)),
         **_metadata(instance.metadata, request.metadata),
         "tags": (_list(instance.tags), _list(request.tags)),
     }
@@ -74,8 +76,8 @@ def _list(words: Sequence[str]) -> str:
     return ", ".join(words) or NONE
 
 
-def _word(flag: bool) -> str:
-    return "true" if flag else "false"
+def _drive(of: Instance | InstanceRequest) -> str:
+    return of.datasource if of.config_drive else "false"
 
 
 def _networks(instance: Instance, desired: Desired) -> Iterator[str]:
@@ -85,6 +87,15 @@ def _networks(instance: Instance, desired: Desired) -> Iterator[str]:
         for field in ("type", "physical_network", "segmentation_id", "driver"):
             if getattr(was, field) != getattr(wished, field):
                 yield f"network {name}: {field}: {getattr(was, field) or NONE} -> {getattr(wished, field) or NONE}"
+
+
+def _taken(instance: Instance, desired: Desired) -> Iterator[str]:
+    """Addresses of the instance that the network now gives to its gateway or its DHCP server."""
+    for port in instance.ports:
+        for subnet in desired.networks[port.network].subnets if port.network in desired.networks else ():
+            owners = {subnet.dhcp_server: "the DHCP server's"} if subnet.dhcp else {}
+            owners |= {subnet.gateway: "the gateway's"} if subnet.gateway else {}
+            yield from (f"fixed_ip {address}: this instance's -> {owners[address]}" for address in port.fixed_ips if address in owners)
 
 
 def _ports(instance: Instance, request: InstanceRequest) -> Iterator[str]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.model.desired import Desired, Flavor, InstanceRequest, NetworkRequest
+from orchestrator.model.desired import NO_IMAGE, Desired, Flavor, InstanceRequest, Network, NetworkRequest, Subnet
+from orchestrator.model.volume import Attachment, Volume
 from orchestrator.planning import compare
 from tests.samples import instances
 
@@ -52,7 +53,11 @@ def test_flavors(flavor: Flavor, line: str) -> None:
         ({"networks": (NetworkRequest("private", "10.0.0.6"),)}, ("fixed_ip: 10.0.0.5 -> 10.0.0.6",)),
         ({"networks": (NetworkRequest("private", None, "fa:16:3e:00:00:02"),)}, ("mac: fa:16:3e:00:00:01 -> fa:16:3e:00:00:02",)),
         ({"keypair": None}, ("keypair: ops -> none",)),
-        ({"config_drive": True}, ("config_drive: false -> true",)),
+        ({"config_drive": True}, ("config_drive: false -> config-2",)),
+        ({"config_drive": True, "datasource": "nocloud"}, ("config_drive: false -> nocloud",)),
+        ({"datasource": "nocloud"}, ()),
+        ({"image": "", "boot_volume": "root"}, ("image: cirros -> none", "boot_volume: none -> root")),
+        ({"volumes": ("data",), "security_groups": ("web",)}, ()),
         ({"metadata": {"role": "db", "tier": "1"}}, ("metadata.role: web -> db",)),
         ({"metadata": {"role": "web", "zone": ""}}, ("metadata.tier: 1 -> none", "metadata.zone: none -> ''")),
         ({"metadata": {"role": "web", "tier": "1\n2"}}, ("metadata.tier: 1 -> 1\\n2",)),
@@ -64,3 +69,26 @@ def test_flavors(flavor: Flavor, line: str) -> None:
 )
 def test_fields(changes: dict[str, object], lines: tuple[str, ...]) -> None:
     assert differences(**changes) == lines  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("subnet", "lines"),
+    [
+        (Subnet("10.0.0.0/24", "10.0.0.1", dhcp=True), ()),
+        (Subnet("10.0.0.0/29"), ()),
+        (Subnet("10.0.0.0/29", "10.0.0.6", dhcp=True), ("fixed_ip 10.0.0.5: this instance's -> the DHCP server's",)),
+        (Subnet("10.0.0.0/24", "10.0.0.5"), ("fixed_ip 10.0.0.5: this instance's -> the gateway's",)),
+        (Subnet("10.0.0.0/24", "10.0.0.5", dhcp=True, nat=True), ("fixed_ip 10.0.0.5: this instance's -> the gateway's",)),
+    ],
+)
+def test_a_network_takes_no_address_from_an_instance(subnet: Subnet, lines: tuple[str, ...]) -> None:
+    desired = Desired({FLAVOR.name: FLAVOR}, networks={"private": Network("private", "phys0", subnets=(subnet,))})
+    assert compare.differences(replace(MADE, networks={}), SAME, desired) == lines
+
+
+def test_a_boot_volume_that_differs() -> None:
+    booted = Attachment(Volume("u-1", "root", 1, "local", "h1"), "vda", boot=True)
+    request = replace(SAME, image="", boot_volume="other")
+    made = replace(MADE, image=NO_IMAGE, volumes=(booted,))
+    assert compare.differences(made, request, Desired({FLAVOR.name: FLAVOR})) == ("boot_volume: root -> other",)
+    assert compare.differences(made, replace(request, boot_volume="root"), Desired({FLAVOR.name: FLAVOR})) == ()
