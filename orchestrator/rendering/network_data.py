@@ -33,19 +33,18 @@ class _Address:
         return ipaddress.ip_network(self.subnet.cidr)
 
     @property
-    def routes(self) -> tuple[tuple[str, str], ...]:
-        """Destinations and next hops; the way out first."""
-        default = ((EVERYWHERE[self.ip.version], self.subnet.gateway),) if self.way_out and self.subnet.gateway else ()
-        return (*default, *self.subnet.host_routes)
+    def gateway(self) -> str | None:
+        return self.subnet.gateway if self.way_out else None
 
 
 def openstack(instance: model.Instance) -> dict[str, object]:
     """network_data.json (nova netutils.get_network_metadata)."""
-    servers = {server for network in instance.networks.values() for subnet in network.subnets for server in subnet.dns}
+    every = tuple(_addresses(instance))
+    servers = dict.fromkeys(server for address in every if not address.asks for server in address.subnet.dns)
     return {
         "links": [_link(instance, port) for port in instance.ports],
-        "networks": [_network(number, address) for number, address in enumerate(_addresses(instance))],
-        "services": [_dns(server) for server in sorted(servers)],
+        "networks": [_network(number, address) for number, address in enumerate(every)],
+        "services": [_dns(server) for server in servers],
     }
 
 
@@ -76,7 +75,8 @@ def _network(number: int, address: _Address) -> dict[str, object]:
     found: dict[str, object] = {"id": f"network{number}", "link": address.port.tap, "network_id": address.port.network}
     if address.asks:
         return {**found, "type": "ipv4_dhcp"}
-    routes = ((ipaddress.ip_network(destination), hop) for destination, hop in address.routes)
+    default = ((EVERYWHERE[address.ip.version], address.gateway),) if address.gateway else ()
+    routes = ((ipaddress.ip_network(destination), hop) for destination, hop in (*default, *address.subnet.host_routes))
     return {
         **found,
         "type": f"ipv{address.ip.version}",
@@ -101,6 +101,8 @@ def _ethernet(instance: model.Instance, number: int, port: model.Port, every: tu
         "mtu": instance.networks[port.network].link_mtu,
         "dhcp4": any(address.asks for address in own),
         "addresses": [f"{address.ip}/{address.network.prefixlen}" for address in fixed],
-        "routes": [{"to": destination, "via": hop} for address in fixed for destination, hop in address.routes],
+        "routes": [{"to": destination, "via": hop} for address in fixed for destination, hop in address.subnet.host_routes],
+        # Of a route to ::/0, cloud-init's renderer for /etc/network/interfaces makes one to ::/64.
+        **{f"gateway{address.ip.version}": address.gateway for address in fixed if address.gateway},
     }
     return {**found, "nameservers": {"addresses": servers}} if servers else found
