@@ -1,0 +1,62 @@
+"""The sets of addresses (ipset) of a store: who is a member of a security group, as rules look it up."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.commands.command import Command, Record
+from orchestrator.model import errors
+
+SCRIPT = """if all=$(ipset save 2>&1); then printf '%s\\n' "$all" | grep -E '^(create|add) orc[0-9a-f]{6}-'
+else echo "= trouble $all" | tr '\\n' ' '; echo; fi; echo '= end'"""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The beginning of the names of what is ours (names.owner)."""
+
+    owner: str
+
+    def __str__(self) -> str:
+        return f"address sets of {self.owner}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """`members` by the set's name, in order. `trouble`: why ipset does not work here, "" when it does."""
+
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trouble: str = ""
+
+
+def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
+    return (Command(("sh", "-c", SCRIPT, "read-sets")),)
+
+
+def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Sets]:
+    lines = records[0].output.decode("utf-8", "replace").splitlines()
+    if not lines or lines[-1] != "= end":
+        raise errors.HostError(
+            "the address sets could not be read whole", why=f"{len(records[0].output)} bytes of them", hint="see `ipset save`"
+        )
+    return {key: _sets(lines[:-1], key.owner) for key in keys}
+
+
+def _sets(lines: Sequence[str], owner: str) -> Sets:
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith("= trouble "):
+            return Sets(trouble=line.removeprefix("= trouble ").strip() or "it says nothing")
+        verb, name, *rest = line.split(" ")
+        if name.startswith(f"{owner}-"):
+            members = found.setdefault(name, [])
+            members += [rest[0]] if verb == "add" else []
+    return Sets({name: ordered(members) for name, members in found.items()})
+
+
+def ordered(members: Sequence[str]) -> tuple[str, ...]:
+    """Addresses as they are written everywhere, each once, in order; all of one IP version."""
+    networks = sorted({ipaddress.ip_network(each) for each in members})
+    return tuple(str(each.network_address) if each.prefixlen == each.max_prefixlen else str(each) for each in networks)

@@ -1,0 +1,134 @@
+"""What one of the packet filters (iptables, ip6tables, ebtables) holds of a store: its chains, and the jumps that lead into them."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.commands.command import Command, Record
+from orchestrator.model import errors
+
+FOREIGN = "*"
+"""One or more rules of somebody else's, in a row."""
+
+# Of what others have there, only the rules of built-in chains matter: whether any comes before ours. "=" begins what is no rule.
+SCRIPT = """for tool; do
+echo "= $tool"
+if all=$("$tool-save" 2>&1); then printf '%s\\n' "$all" | grep -E \
+'^[*]|^:orc[0-9a-f]{6}-|^-A (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|BROUTING|orc[0-9a-f]{6}-)'
+else echo "= trouble $all" | tr '\\n' ' '; echo; fi
+done; echo '= end'"""
+
+HOOK = re.compile(r"-j (orc[0-9a-f]{6}-\S+)")
+NETBASE = """
+hopopt 0  igmp 2  ggp 3  ipencap 4  st 5  egp 8  igp 9  pup 12  hmp 20  xns-idp 22  rdp 27  iso-tp4 29  dccp 33  xtp 36  ddp 37
+idpr-cmtp 38  ipv6 41  ipv6-route 43  ipv6-frag 44  idrp 45  rsvp 46  gre 47  esp 50  ah 51  skip 57  ipv6-nonxt 59  ipv6-opts 60
+rspf 73  vmtp 81  eigrp 88  ospf 89  ax.25 93  ipip 94  etherip 97  encap 98  pim 103  ipcomp 108  vrrp 112  l2tp 115  isis 124  fc 133
+mobility-header 135  ipv6-mh 135  mh 135  udplite 136  mpls-in-ip 137  manet 138  hip 139  shim6 140  wesp 141  rohc 142  ethernet 143
+"""
+KNOWN = {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "icmpv6": "ipv6-icmp", "132": "sctp"}
+"""Protocols that every iptables knows by itself."""
+PROTOCOLS = dict(re.findall(r"(\S+) (\d+)", NETBASE)) | KNOWN
+"""Whatever a protocol is called, what it is called here: others' names come from a host's /etc/protocols (Debian's netbase), or are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A tool, and the beginning of the names of what is ours (names.owner)."""
+
+    tool: str  # iptables | ip6tables | ebtables
+    owner: str
+
+    def __str__(self) -> str:
+        return f"{self.tool} rules of {self.owner}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule without its chain. `spec` is the same on every host and however it was written; `text` is this host's own words for it."""
+
+    spec: str
+    text: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`chains`: ours, by `<table>/<chain>`. `hooks`: of each built-in chain that leads into one of any store's, what it does in order: their names,
+    and FOREIGN for the rules of others before them. `trouble`: why the tool does not work here, "" when it does.
+    """
+
+    chains: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trouble: str = ""
+
+
+def rule(text: str) -> Rule:
+    """A rule from its words, as a tool saved them or takes them."""
+    words = text.split(" ")
+    for place, word in enumerate(words[1:], 1):
+        if words[place - 1] == "-p":
+            words[place] = PROTOCOLS.get(word, word)
+        elif words[place - 1] in ("-s", "-d", "--mac-source") and word != "!":
+            words[place] = _address(word)
+    return Rule(" ".join(words), text)
+
+
+def _address(word: str) -> str:
+    try:
+        return str(ipaddress.ip_network(word))
+    except ValueError:
+        return word.lower()  # a MAC address
+
+
+def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
+    return (Command(("sh", "-c", SCRIPT, "read-rules", *_tools(keys))),)
+
+
+def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Rules]:
+    lines = records[0].output.decode("utf-8", "replace").splitlines()
+    if not lines or lines[-1] != "= end":
+        raise errors.HostError(
+            "the rules could not be read whole", why=f"{len(records[0].output)} bytes of them", hint="see `iptables-save`"
+        )
+    said: dict[str, list[str]] = {tool: [] for tool in _tools(keys)}
+    tool = ""
+    for line in lines[:-1]:
+        if line.startswith("= ") and line[2:] in said:
+            tool = line[2:]
+        else:
+            said[tool].append(line)
+    return {key: _rules(said[key.tool], key.owner) for key in keys}
+
+
+def _tools(keys: Iterable[Key]) -> tuple[str, ...]:
+    return tuple(sorted({key.tool for key in keys}))
+
+
+def _rules(lines: Sequence[str], owner: str) -> Rules:
+    chains: dict[str, list[Rule]] = {}
+    built_in: dict[str, list[str]] = {}
+    table = ""
+    for line in lines:
+        if line.startswith("= trouble "):
+            return Rules(trouble=line.removeprefix("= trouble ").strip() or "it says nothing")
+        chain, _, text = line.removeprefix("-A ").partition(" ")
+        if line.startswith("*"):
+            table = line[1:]
+        elif line.startswith(f":{owner}-"):
+            chains[f"{table}/{chain[1:]}"] = []
+        elif chain.startswith(f"{owner}-"):
+            chains[f"{table}/{chain}"].append(rule(text))
+        elif not chain.startswith((":", "orc")):
+            found = HOOK.fullmatch(text)
+            built_in.setdefault(f"{table}/{chain}", []).append(found[1] if found else FOREIGN)
+    hooks = {place: shortened(found) for place, found in built_in.items()}
+    return Rules({place: tuple(found) for place, found in chains.items()}, {place: found for place, found in hooks.items() if found})
+
+
+def shortened(found: Iterable[str]) -> tuple[str, ...]:
+    """What a built-in chain does, as `Rules.hooks` tells it: rules of others as one, and none at the end."""
+    each = [name for name, several in itertools.groupby(found) for name in ([FOREIGN] if name == FOREIGN else several)]
+    return tuple(each[:-1] if each and each[-1] == FOREIGN else each)
