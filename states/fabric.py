@@ -2,4 +2,13 @@
 
 from __future__ import annotations
 
-FABRIC: tuple[str, ...] = ()
+FABRIC: tuple[str, ...] = (
+    "fabric.remove_namespaces",  # first: bridges go when nothing is in them
+    "fabric.ensure_bridges",
+    "fabric.ensure_vlans",
+    "fabric.ensure_vxlans",
+    "fabric.ensure_switches",
+    "fabric.ensure_namespaces",
+    "fabric.ensure_gateways",
+    "fabric.ensure_dhcp",
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.states.table import DONE, FAIL, Edge, State, Table
 
-NETWORKING = ("networking.ensure_bridge",)
+NETWORKING = ("networking.plug_ports",)
 BLOCK_DEVICE_MAPPING = (
     "block_device_mapping.make_directory",
     "block_device_mapping.fetch_image",
@@ -44,7 +44,7 @@ STATES = (
     ),
     State("reboot_started_hard", None, "reboot_started_hard", "HARD_REBOOT", SPAWNING, failure="ERROR"),
     State("ERROR", "error", None, "ERROR"),
-    State("deleting", None, "deleting", "ACTIVE", (*TEARDOWN, "teardown.remove_directory"), failure="ERROR"),
+    State("deleting", None, "deleting", "ACTIVE", (*TEARDOWN, "teardown.unplug_ports", "teardown.remove_directory"), failure="ERROR"),
     State("DELETED", "deleted", None, "DELETED", removes=True),
 )
 

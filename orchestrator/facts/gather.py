@@ -19,7 +19,7 @@ Facts = Mapping[Key, object]
 def _kinds() -> dict[type, ModuleType]:
     names = sorted(module.name for module in pkgutil.iter_modules(room.__path__))
     modules = (importlib.import_module(f"{room.__name__}.{name}") for name in names if name != "gather")
-    return {module.Key: module for module in modules}
+    return {key: module for module in modules for key in getattr(module, "KEYS", (module.Key,))}
 
 
 _KINDS = _kinds()

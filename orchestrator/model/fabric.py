@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.model import desired
+from orchestrator.model import desired, names
 from orchestrator.model.instance import Port
+
+
+def segment_id(lineage: str, network: desired.Network) -> str:
+    """Id of a network: a flat one is what its physical network is, the others are known by their names."""
+    return names.network_id(lineage, network.physical_network if network.type == "flat" else f"{network.type}/{network.name}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.model import desired, names
-from orchestrator.model.fabric import Fabric, Group, Lease, Segment
+from orchestrator.model import desired
+from orchestrator.model.fabric import Fabric, Group, Lease, Segment, segment_id
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Port
 
@@ -58,11 +58,6 @@ def _segments(world: World, host: str, here: Sequence[Instance]) -> Iterator[Seg
                 if each.network == network.name
             ),
         )
-
-
-def segment_id(lineage: str, network: desired.Network) -> str:
-    """Id of a network: a flat one is what its physical network is, the others are known by their names."""
-    return names.network_id(lineage, network.physical_network if network.type == "flat" else f"{network.type}/{network.name}")
 
 
 def _peers(world: World, host: str, network: str) -> list[str]:

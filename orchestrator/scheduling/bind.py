@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from orchestrator.facts import link
 from orchestrator.facts.gather import Facts
-from orchestrator.model import names
+from orchestrator.model import fabric, names
 from orchestrator.model.desired import Desired, Flavor, Image, InstanceRequest, Network
 from orchestrator.model.instance import Base, Disk, Instance, Port
 from orchestrator.scheduling import addresses
@@ -69,7 +69,7 @@ def _ports(request: InstanceRequest, instance: str, to: Binding) -> tuple[Port, 
     for number, wish in enumerate(request.networks):
         identity = str(uuid.uuid5(uuid.UUID(instance), f"port/{number}"))
         network = to.desired.networks[wish.network]
-        bridge, interface = _plug(network, to)
+        bridge, interface, switch = _plug(network, identity, to)
         own = {address for port in ports if port.network == wish.network for address in port.fixed_ips}
         ports.append(
             Port(
@@ -80,18 +80,32 @@ def _ports(request: InstanceRequest, instance: str, to: Binding) -> tuple[Port, 
                 bridge=bridge,
                 fixed_ips=addresses.fixed_ips(network, wish, to.fixed_ips.get(wish.network, frozenset()) | own, request.where),
                 interface=interface,
+                security_groups=request.security_groups if wish.security_groups is None else wish.security_groups,
+                port_security=network.port_security if wish.port_security is None else wish.port_security,
+                switch=switch,
             )
         )
     return tuple(ports)
 
 
-def _plug(network: Network, to: Binding) -> tuple[str, str | None]:
-    """The bridge of a flat network on the host, and the interface that belongs into it: a bridge that is not there is made, an interface is put into one."""
+def _plug(network: Network, port_id: str, to: Binding) -> tuple[str, str | None, str | None]:
+    """The port's Linux bridge on the host, the interface that belongs into the network there, and the Open vSwitch bridge.
+
+    What the host's physical network names is an interface, for which a bridge is made, or a bridge, which is made where it is not there.
+    """
+    own = names.bridge(fabric.segment_id(to.lineage, network))
+    if network.type == "vxlan":
+        return own, None, None
     device = to.place.host.physical_networks[network.physical_network]
     found = to.facts[link.Key(device)]
-    if found is None or (isinstance(found, link.Link) and found.kind == "bridge"):
-        return device, None
-    return names.bridge(names.network_id(to.lineage, network.physical_network)), device
+    kind = found.kind if isinstance(found, link.Link) else None
+    if network.driver == "openvswitch":
+        switch = names.switch(names.network_id(to.lineage, f"openvswitch/{network.physical_network}"))
+        interface, switch = (None, device) if kind in (None, *link.SWITCHES) else (device, switch)
+        return names.hybrid(port_id)[0], interface, switch
+    if network.type == "flat" and kind in (None, "bridge"):
+        return device, None, None
+    return own, device, None
 
 
 def _disks(directory: str, instances_path: str, image: Image, flavor: Flavor) -> tuple[Disk, ...]:

@@ -51,14 +51,14 @@ def test_apply_tells_and_does_nothing_twice(operator: Operator) -> None:
     assert done.out == ""
     assert done.err.splitlines()[-1] == "3 changed, 0 unchanged, 0 failed"
     assert "n1  web-1  spawning" in done.err.splitlines()
-    assert "ensure_bridge" not in done.err
+    assert "ensure_bridges" not in done.err
     again = operator.ok("apply", "-v", "site.yaml")
     assert again.err.splitlines() == ["trips: n1 4, n2 4", "0 changed, 3 unchanged, 0 failed"]
     assert operator.ok("plan", "--detailed-exitcode", "site.yaml").out == "No changes: 3 of 3 instances are as wanted.\n"
 
 
 def test_apply_verbose_tells_every_step(operator: Operator) -> None:
-    assert "n1  web-1  networking: ensure_bridge: done" in operator.ok("-v", "apply", "site.yaml").err.splitlines()
+    assert "n1  web-1  networking: fabric.ensure_bridges: done" in operator.ok("-v", "apply", "site.yaml").err.splitlines()
 
 
 def test_apply_as_json(operator: Operator) -> None:

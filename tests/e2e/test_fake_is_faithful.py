@@ -144,7 +144,7 @@ def test_links(pair: Pair) -> None:
 
     add = ("ip", "link", "add", "name", "fid-br", "type", "bridge")
     argvs = (
-        *(add, add, set_("fid-br", "alias", link.MARK), set_("fid-br", "up"), set_("fid-none", "up"), set_("fid-br", "master", "fid-none")),
+        *(add, add, set_("fid-br", "alias", "orc7c9e66"), set_("fid-br", "up"), set_("fid-none", "up"), set_("fid-br", "master", "fid-none")),
         *(("ip", "link", "del", "dev", "fid-none"), set_("fid-br", "down")),
     )
     pair.run(*(Command(argv) for argv in argvs))

@@ -1,10 +1,12 @@
-"""Network devices: ip(8), as iproute2 6.1 answers."""
+"""Network devices: ip(8) and bridge(8), as iproute2 6.1 answers, and our scripts that run them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from orchestrator.facts import fdb
+from orchestrator.states.steps.fabric import device, ensure_bridges, ensure_vlans, ensure_vxlans
 from tests.fakes.state import Link, Result, State, UnknownError, failed
 
 
@@ -12,10 +14,10 @@ def ip(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
     match argv[1:]:
         case ("-d", "-j", "address", "show"):
             return Result(0, json.dumps([_shown(number, *link) for number, link in enumerate(state.links.items(), 1)]).encode() + b"\n")
-        case ("link", "add", "name", name, "type", "bridge"):
-            return _add(state, name)
+        case ("link", "add", *words):
+            return _add(state, list(words))
         case ("link", "set", "dev", name, *change):
-            return _set(state, name, tuple(change))
+            return _set(state, name, iter(change))
         case ("link", "del" | "delete", "dev", name):
             return _delete(state, name)
         case _:
@@ -24,44 +26,81 @@ def ip(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
 
 def _shown(number: int, name: str, link: Link) -> dict[str, object]:
     flags = ["BROADCAST", "MULTICAST"] + (["UP", "LOWER_UP"] if link.up else [])
-    shown: dict[str, object] = {"ifindex": number, "ifname": name, "flags": flags, "mtu": 1500, "operstate": "UP" if link.up else "DOWN"}
+    shown: dict[str, object] = {
+        "ifindex": number,
+        "ifname": name,
+        "flags": flags,
+        "mtu": link.mtu,
+        "operstate": "UP" if link.up else "DOWN",
+    }
     shown["addr_info"] = [{"family": "inet", "local": address, "scope": "global"} for address in link.addresses]
     if link.kind:
-        shown["linkinfo"] = {"info_kind": link.kind}
+        shown["linkinfo"] = {"info_kind": link.kind} | ({"info_data": link.info} if link.info else {})
+    if link.lower:
+        shown["link"] = link.lower
     return shown | ({"master": link.master} if link.master else {}) | ({"ifalias": link.alias} if link.alias else {})
 
 
-def _add(state: State, name: str) -> Result:
+def _add(state: State, words: list[str]) -> Result:
+    """`[link LOWER] name NAME [mtu N] type KIND ...`."""
+    given = dict(zip(words[::2], words[1::2], strict=True)) if words[-4:-2] != ["veth", "peer"] else {"name": words[1], "type": "veth"}
+    name, kind = given["name"], given["type"]
     if name in state.links:
         return failed("RTNETLINK answers: File exists", 2)
     if not 0 < len(name) < 16 or "/" in name:
         return failed(f'Error: argument "{name}" is wrong: "name" not a valid ifname', 255)
-    state.links[name] = Link("bridge")
-    return Result()
-
-
-def _set(state: State, name: str, change: tuple[str, ...]) -> Result:
-    link = state.links.get(name)
-    if not link:
-        return failed(f'Cannot find device "{name}"')
-    match change:
-        case ("up",):
-            link.up = True
-        case ("down",):
-            link.up = False
-        case ("alias", text):
-            link.alias = text
-        case ("nomaster",):
-            link.master = None
-        case ("master", bridge) if bridge not in state.links:
-            return failed(f'Error: argument "{bridge}" is wrong: Device does not exist\n', 255)
-        case ("master", bridge) if state.links[bridge].kind != "bridge":
-            return failed("RTNETLINK answers: Operation not supported", 2)
-        case ("master", bridge):
-            link.master = bridge
+    mtu = int(given.get("mtu", 1500))
+    match kind:
+        case "bridge":
+            state.links[name] = Link("bridge", mtu=mtu)
+        case "veth" if words[-1] in state.links:
+            return failed("RTNETLINK answers: File exists", 2)
+        case "veth":
+            state.links |= {name: Link("veth", lower=words[-1]), words[-1]: Link("veth", lower=name)}
+        case "vxlan":
+            vni, port = int(given["id"]), int(given["dstport"])
+            if any((link.kind, link.info.get("id"), link.info.get("port")) == ("vxlan", vni, port) for link in state.links.values()):
+                return failed("Error: A VXLAN device with the specified VNI already exists.", 2)
+            state.links[name] = Link("vxlan", info={"id": vni, "local": given["local"], "port": port})
+        case "vlan" if given["link"] not in state.links:
+            return failed(f'Cannot find device "{given["link"]}"')
+        case "vlan":
+            state.links[name] = Link("vlan", info={"protocol": "802.1Q", "id": int(given["id"])}, lower=given["link"])
         case _:
             raise UnknownError
     return Result()
+
+
+def _set(state: State, name: str, change: Iterator[str]) -> Result:
+    link = state.links.get(name)
+    if not link:
+        return failed(f'Cannot find device "{name}"')
+    for word in change:
+        match word:
+            case "up" | "down":
+                link.up = word == "up"
+            case "alias":
+                link.alias = next(change)
+            case "mtu":
+                link.mtu = int(next(change))
+            case "nomaster":
+                link.master = None
+            case "master":
+                refused = _plug(state, link, next(change))
+                if refused:
+                    return refused
+            case _:
+                raise UnknownError
+    return Result()
+
+
+def _plug(state: State, link: Link, bridge: str) -> Result | None:
+    if bridge not in state.links:
+        return failed(f'Error: argument "{bridge}" is wrong: Device does not exist\n', 255)
+    if state.links[bridge].kind != "bridge":
+        return failed("RTNETLINK answers: Operation not supported", 2)
+    link.master = bridge
+    return None
 
 
 def _delete(state: State, name: str) -> Result:
@@ -74,11 +113,87 @@ def _delete(state: State, name: str) -> Result:
 
 
 def remove(state: State, name: str) -> None:
-    """The device gone; its ports stay, without it."""
+    """The device gone; its ports stay, without it. What is on it, or its other end, goes with it."""
     state.links.pop(name, None)
     for link in state.links.values():
         if link.master == name:
             link.master = None
+    for other in [other for other, link in state.links.items() if link.lower == name]:
+        remove(state, other)
 
 
-PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {"ip": ip}
+def bridge(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    match argv[1:]:
+        case ("fdb", "append" | "del" as verb, fdb.ALL, "dev", name, "dst", peer):
+            link = state.links.get(name)
+            if not link:
+                return failed(f'Cannot find device "{name}"', 255)
+            if verb == "append" and peer not in link.flood:
+                link.flood.append(peer)
+            if verb == "del":
+                link.flood = [each for each in link.flood if each != peer]
+            return Result()
+        case _:
+            raise UnknownError
+
+
+def _run(state: State, *argv: str) -> Result:
+    return ip(state, ("ip", "link", *argv), b"")
+
+
+def _make_bridge(state: State, operands: tuple[str, ...]) -> Result:
+    name, alias, mtu = operands
+    added = _run(state, "add", "name", name, "mtu", mtu, "type", "bridge")
+    there = state.links.get(name)
+    if not there or there.kind != "bridge":
+        return added
+    if not added.code:
+        there.alias = alias
+    return _run(state, "set", "dev", name, "up")
+
+
+def _remove_bridge(state: State, operands: tuple[str, ...]) -> Result:
+    name, owner = operands
+    mark, _, uplink = ((state.links[name].alias or "") if name in state.links else "").partition(" ")
+    if mark != owner:
+        return Result()
+    for port, link in state.links.items():
+        if link.master == name and port != uplink and (link.alias or "").partition(" ")[0] != owner:
+            return Result(0, f"{name} stays: {port} is in it\n".encode())
+    return _run(state, "del", "dev", name)
+
+
+def _drop(state: State, operands: tuple[str, ...]) -> Result:
+    name, owner = operands
+    found = state.links.get(name)
+    return _run(state, "del", "dev", name) if found and (found.alias or "").partition(" ")[0] == owner else Result()
+
+
+def _make_vlan(state: State, operands: tuple[str, ...]) -> Result:
+    name, alias, interface, vid = operands
+    added = _run(state, "add", "link", interface, "name", name, "type", "vlan", "id", vid)
+    return added if added.code else _run(state, "set", "dev", name, "alias", alias)
+
+
+def _make_vxlan(state: State, operands: tuple[str, ...]) -> Result:
+    name, alias, vni, local = operands
+    added = _run(state, "add", "name", name, "type", "vxlan", "id", vni, "local", local, "dstport", "4789")
+    return added if added.code else _run(state, "set", "dev", name, "alias", alias)
+
+
+def _entries(state: State, operands: tuple[str, ...]) -> Result:
+    found = [(name, state.links[name].flood) for name in operands if name in state.links]
+    return Result(
+        0, "".join(f"device {name}\n" + "".join(f"{fdb.ALL} dst {each} self permanent\n" for each in to) for name, to in found).encode()
+    )
+
+
+SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
+    ensure_bridges.MAKE: _make_bridge,
+    ensure_bridges.REMOVE: _remove_bridge,
+    ensure_vlans.MAKE: _make_vlan,
+    ensure_vxlans.MAKE: _make_vxlan,
+    device.DROP: _drop,
+    fdb.SCRIPT: _entries,
+}
+PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {"ip": ip, "bridge": bridge}

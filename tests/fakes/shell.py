@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from orchestrator.facts import compute, disk, domain, kvm
 from orchestrator.states.steps.teardown import power, shut_down_domain
-from tests.fakes import coreutils, disks, images, iproute, libvirt, openvswitch
+from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, openvswitch
 from tests.fakes.state import Directory, Result, State, UnknownError, failed
 
 
@@ -86,12 +86,14 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     power.END: _end_domain,
     **images.SCRIPTS,
     **iproute.SCRIPTS,
+    **namespaces.SCRIPTS,
     **openvswitch.SCRIPTS,
 }
 PROGRAMS = {
     **coreutils.PROGRAMS,
     **disks.PROGRAMS,
     **iproute.PROGRAMS,
+    **namespaces.PROGRAMS,
     **libvirt.PROGRAMS,
     **openvswitch.PROGRAMS,
     "sh": _sh,

@@ -83,6 +83,18 @@ class Switch:
 
 
 @dataclass(slots=True)
+class Namespace:
+    """A network namespace of ours: its addresses, its dnsmasq's arguments, and its way out."""
+
+    addresses: list[str] = field(default_factory=list)
+    mtu: int = 1500
+    servers: list[tuple[str, ...]] = field(default_factory=list)
+    far: str = ""
+    via: str = ""
+    inside: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
 class Domain:
     """A libvirt domain. `taps` and `locks` (disk files open for writing) are its process's."""
 
@@ -151,8 +163,12 @@ class State:
     trips: int = 0
     web: dict[str, bytes] = field(default_factory=dict)  # what is there to be fetched, by its address
     switches: dict[str, Switch] | None = field(default_factory=dict)  # None: no Open vSwitch
+    missing: set[str] = field(default_factory=set)  # programs that are not installed
     # until the next boot:
     boots: int = 1
+    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    outlets: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the host's rules for a cable out of a namespace
+    forwards: bool = False  # net.ipv4.ip_forward
     links: dict[str, Link] = field(default_factory=lambda: {"lo": Link("", True), "eth0": Link("", True)})
     epochs: dict[str, int] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -175,5 +191,6 @@ class State:
             domain.end()
         self.links = {"lo": Link("", True)} | {name: Link("", True) for name, link in self.links.items() if not link.kind and name != "lo"}
         self.links |= {name: Link("openvswitch") for name in self.switches or {}}
+        self.namespaces, self.outlets, self.forwards = {}, {}, False
         self.epochs, self.jobs, self.numbers = {}, {}, 0
         self.boots += 1

@@ -14,7 +14,7 @@ from orchestrator.services import lifecycle
 from tests.scenarios.conftest import Site
 
 RUNNING = domain.Domain("u", "running", digest="ab")
-BRIDGE = link.Link("bridge", None, True, True)
+BRIDGE = link.Link("bridge", None, True, "orc7c9e66")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ BRIDGE = link.Link("bridge", None, True, True)
             "domain i-1: expected persistent yes, digest ab, found persistent no, digest nothing",
         ),
         (link.Key("br0"), BRIDGE, replace(BRIDGE, up=False), "network device br0: expected up yes, found up no"),
-        (link.Key("tap1"), None, link.Link("", None, True, False), "network device tap1: expected nothing, found something"),
+        (link.Key("tap1"), None, link.Link("", None, True), "network device tap1: expected nothing, found something"),
         (file.Key("/a"), "directory", None, "/a: expected directory, found nothing"),
         (digest.Key("/a"), "ab", "cd", "/a: expected ab, found cd"),
         (disk.Key("/a"), disk.Disk("qcow2", 5, "/b"), disk.Disk("qcow2", 5, None), "/a: expected backing /b, found backing nothing"),

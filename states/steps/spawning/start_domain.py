@@ -44,7 +44,7 @@ def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
     found = facts[domains.Key(instance.domain)]
     before = found if isinstance(found, domains.Domain) else domains.Domain(instance.uuid, "running")
-    taps: dict[Key, object] = {link.Key(port.tap): link.Link("tun", port.bridge, True, False) for port in instance.ports}
+    taps: dict[Key, object] = {link.Key(port.tap): link.Link("tun", port.bridge, True) for port in instance.ports}
     return {domains.Key(instance.domain): dataclasses.replace(before, state="running"), **taps}
 
 

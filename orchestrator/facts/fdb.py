@@ -1,0 +1,44 @@
+"""Where a VXLAN device sends what it has no single destination for: its flood entries (bridge(8), `00:00:00:00:00:00`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.commands.command import Command, Record
+
+ALL = "00:00:00:00:00:00"
+SCRIPT = """for device; do
+  [ -e "/sys/class/net/$device" ] || continue
+  entries=$(bridge fdb show dev "$device") || { [ ! -e "/sys/class/net/$device" ] && continue; exit 1; }
+  echo "device $device"
+  printf '%s\\n' "$entries" | grep '^00:00:00:00:00:00 dst ' || :
+done"""
+"""Without the entries that it learned: they come and go, and there may be thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A device name."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"flood entries of {self.name}"
+
+
+def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
+    return (Command(("sh", "-c", SCRIPT, "flood-entries", *(key.name for key in keys))),)
+
+
+def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, tuple[str, ...] | None]:
+    """Addresses, sorted; None: no such device."""
+    found: dict[str, set[str]] = {}
+    device = ""
+    for first, second, *rest in (line.split() for line in records[0].output.decode("utf-8", "replace").splitlines()):
+        if first == "device":
+            device = second
+            found[device] = set()
+        elif rest:
+            found[device].add(rest[0])
+    return {key: tuple(sorted(found[key.name])) if key.name in found else None for key in keys}
