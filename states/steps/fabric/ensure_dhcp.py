@@ -36,7 +36,7 @@ def needs(fabric: Fabric) -> tuple[Key, ...]:
     owner = names.owner(fabric.lineage)
     served = _served(fabric)
     sites = (dhcp.Key(owner, site.network(segment)) for segment in served)
-    leases = (dhcp.Key(owner, site.network(segment), port) for segment in served for port in dnsmasq.leases(segment))
+    leases = (dhcp.Key(owner, site.network(segment), lease.port.id) for segment in served for lease in segment.leases)
     return (dhcp.Key(owner), *sites, *leases)
 
 

@@ -31,7 +31,7 @@ MAKE = (
     f'ip link set dev "$d" mtu "$4" && $e link set dev {dhcp.INSIDE} mtu "$4" || exit 1\n'
     'if [ "$6" = switch ]; then\n'
     "! command -v ethtool >/dev/null || inside ethtool -K eth0 tx off >/dev/null || exit 1\n"
-    'ovs-vsctl --timeout=20 --may-exist add-port "$5" "$d" -- set interface "$d" external_ids:owner="$3" -- '
+    'ovs-vsctl --timeout=20 --may-exist add-port "$5" "$d" -- set interface "$d" external_ids:orchestrator-owner="$3" -- '
     'clear port "$d" tag ${7:+-- set port "$d" tag="$7"} || exit 1\n'
     'else ip link set dev "$d" master "$5" || exit 1; fi\n'
     f'$e link set dev lo up && $e link set dev {dhcp.INSIDE} up && ip link set dev "$d" up'
