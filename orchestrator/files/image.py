@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.drivers.images import formats, iso, qcow2, raw
+from orchestrator.drivers.images import formats, iso, qcow2, raw, sources
 from orchestrator.model import errors
 
 CHUNK = 1 << 20
@@ -37,16 +37,32 @@ class Inspected:
     virtual_size: int
 
 
-def check_source(source: str) -> None:
-    """SpecError, without a place, for an image `source` that is not a path on this machine."""
+class NoChecksum(errors.SpecError):
+    """Nothing says what an image from elsewhere has to be."""
+
+
+def remote(source: str) -> bool:
+    """Whether an image's `source` is an address that hosts fetch it from. SpecError, without a place, when it is neither that nor a path."""
     scheme = SCHEME.fullmatch(source)
     if scheme and scheme.group(1).lower() in ("http", "https"):
-        raise errors.SpecError("image downloads are not supported yet", hint="download it and give its path")
+        sources.check_url(source)
+        return True
     if scheme:
         raise errors.SpecError(
             f"'{scheme.group(1)}:' is not an image source",
-            hint="give a path on this machine; './' before a name with a colon",
+            hint="give an http:// or https:// address, or a path on this machine; './' before a name with a colon",
         )
+    return False
+
+
+def pinned(source: str, checksum: str | None) -> tuple[str, str]:
+    """Algorithm and digest that a remote image is held to. NoChecksum without one: each host fetches by itself, and all must get the same."""
+    if checksum is None:
+        raise NoChecksum(
+            f"'{source}' needs a checksum", why="every host fetches it by itself", hint="add checksum: sha256:... or sha512:..."
+        )
+    algorithm, _, digest = checksum.partition(":")
+    return algorithm, digest
 
 
 def inspect(file: Path, disk_format: str, checksum: str | None, digests: MutableMapping[str, str]) -> Inspected:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 PUBLIC, OTHER, PRIVATE = "198.51.100.7", "203.0.113.9", "10.250.0.1"
 IMAGE = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(1 << 15))
@@ -22,7 +23,7 @@ IMAGE = b"".join(hashlib.sha256(str(number).encode()).digest() for number in ran
 class Pages(http.server.BaseHTTPRequestHandler):
     """What it answers is in the path."""
 
-    seen: dict[str, int] = {}
+    seen: ClassVar[dict[str, int]] = {}
 
     def do_GET(self) -> None:  # the library's name
         path, _, query = self.path.partition("?")

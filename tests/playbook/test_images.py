@@ -177,11 +177,11 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["http://a/b", "HTTPS://a", "file:///etc/passwd", "ftp://x", "nbd:unix:/x", "json:{}", "gopher://x", "ssh:x"]
+    "source", ["http://127.0.0.1/b", "http://me:word@a/b", "http:/a", "HTTPS://a", "file:///etc/passwd", "ftp://x", "nbd:unix:/x", "json:{}", "gopher://x", "ssh:x"]
 )
 def test_sources_that_are_no_paths(source: str) -> None:
     with pytest.raises(errors.SpecError):
-        image.check_source(source)
+        image.remote(source)
 
 
 @given(st.binary(max_size=200), st.integers(min_value=0, max_value=110))

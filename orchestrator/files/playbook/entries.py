@@ -52,11 +52,11 @@ def _checksum(value: object) -> str:
 
 
 class ImageEntry(strict.Entry):
-    """A disk image on this machine; min_ram in MiB, min_disk in GiB."""
+    """A disk image, a file on this machine or an address that each host fetches it from; min_ram in MiB, min_disk in GiB."""
 
     source: words.Text
     checksum: Annotated[str, BeforeValidator(_checksum)] | None = None
-    disk_format: Literal["qcow2", "raw"] = "qcow2"
+    disk_format: Literal["qcow2", "raw", "iso"] = "qcow2"
     min_ram: words.MebibytesOrNone = 0
     min_disk: words.GibibytesOrNone = 0
     properties: ImageProperties = ImageProperties()

@@ -41,7 +41,7 @@ KEYS: dict[str, frozenset[str]] = {
     ),
 }
 VALUES: dict[str, frozenset[str]] = {
-    "images.disk_format": frozenset({"iso", "vmdk", "vdi", "vhd", "vhdx", "ami", "ari", "aki", "ploop"}),
+    "images.disk_format": frozenset({"vmdk", "vdi", "vhd", "vhdx", "ami", "ari", "aki", "ploop"}),
     "flavors.extra_specs.hw:cpu_policy": frozenset({"dedicated", "mixed"}),
     "images.properties.hw_disk_bus": frozenset({"usb", "fdc", "lxc", "uml", "xen"}),
     "images.properties.hw_scsi_model": frozenset({"buslogic", "ibmvscsi"}),

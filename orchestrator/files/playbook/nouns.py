@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 from collections.abc import Mapping, MutableMapping
 
 from orchestrator.files import image
@@ -35,25 +36,38 @@ def images(all_entries: catalog.Catalog, digests: MutableMapping[str, str], foun
     made = {}
     for entry, declared in catalog.entries_of(all_entries, "images", entries.ImageEntry):
         try:
-            image.check_source(entry.source)
-            file = named_files.path(entry.source, declared.folder)
-            inspected = image.inspect(file, entry.disk_format, entry.checksum, digests)
+            make = _fetched if image.remote(entry.source) else _uploaded
+            made[entry.name] = make(entry, declared, digests)
         except errors.SpecError as error:
+            if isinstance(error, image.NoChecksum) and not declared.lacks("checksum"):
+                continue  # one was written, and complained about
             field = "checksum" if isinstance(error, image.WrongChecksum) else "source"
             found.add(declared.place(field), f"image '{entry.name}': {error.what}", error.why, error.hint)
-            continue
-        made[entry.name] = desired.Image(
-            name=entry.name,
-            source=str(file),
-            digest=inspected.digest,
-            disk_format=entry.disk_format,
-            size=inspected.size,
-            virtual_size=inspected.virtual_size,
-            min_disk=entry.min_disk,
-            min_ram=entry.min_ram,
-            properties=properties.texts(entry.properties),
-        )
     return made
+
+
+def _uploaded(entry: entries.ImageEntry, declared: plays.Declared, digests: MutableMapping[str, str]) -> desired.Image:
+    """An image on this machine."""
+    file = named_files.path(entry.source, declared.folder)
+    inspected = image.inspect(file, entry.disk_format, entry.checksum, digests)
+    pinned = desired.Image(entry.name, str(file), inspected.digest, size=inspected.size, virtual_size=inspected.virtual_size)
+    return _described(pinned, entry)
+
+
+def _fetched(entry: entries.ImageEntry, declared: plays.Declared, digests: MutableMapping[str, str]) -> desired.Image:
+    """An image that each host fetches: known by its checksum, its sizes not before it is there."""
+    algorithm, digest = image.pinned(entry.source, entry.checksum)
+    return _described(desired.Image(entry.name, entry.source, digest, algorithm=algorithm), entry)
+
+
+def _described(pinned: desired.Image, entry: entries.ImageEntry) -> desired.Image:
+    return dataclasses.replace(
+        pinned,
+        disk_format=entry.disk_format,
+        min_disk=entry.min_disk,
+        min_ram=entry.min_ram,
+        properties=properties.texts(entry.properties),
+    )
 
 
 def keypairs(all_entries: catalog.Catalog, found: findings.Findings) -> dict[str, desired.Keypair]:
@@ -145,7 +159,7 @@ def check_sizes(all_entries: catalog.Catalog, made: Mapping[str, desired.Image],
         size, disk = sizes.get(entry.flavor or EMPTY), made.get(entry.image or EMPTY)
         if size is None or disk is None or entry.state == "absent":
             continue
-        least = max(-(-disk.virtual_size // GIBIBYTE), disk.min_disk)
+        least = max(-(-disk.virtual_size // GIBIBYTE), disk.min_disk, int(disk.remote))
         title = f"flavor '{size.name}' of instance '{entry.name}'"
         if size.disk < least:
             why = f"its disk of {size.disk} GiB is smaller than image '{disk.name}' wants"
