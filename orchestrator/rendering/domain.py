@@ -42,14 +42,14 @@ def nvram_path(instance: model.Instance) -> str:
     return f"{instance.directory}/nvram.fd"
 
 
-def _render(instance: model.Instance, mark: str) -> str:
+def _render(instance: model.Instance) -> str:
     return (
         _environment()
         .get_template("domain/base.xml.j2")
         .render(
             instance=instance,
             hardware=hardware.of(instance.flavor, instance.image),
-            digest=mark,
+            digest=UNMARKED,
             console_log=console_log_path(instance),
             nvram=nvram_path(instance),
             config_drive=config_drive_path(instance) if instance.config_drive else None,
@@ -61,28 +61,46 @@ def _render(instance: model.Instance, mark: str) -> str:
 
 def digest(instance: model.Instance) -> str:
     """sha256 of the instance's XML without its mark: what the mark in the domain's metadata is compared with."""
-    return hashlib.sha256(_render(instance, UNMARKED).encode()).hexdigest()
+    return _rendered(_ByContent(instance))[0]
 
 
 def xml(instance: model.Instance) -> str:
     """The whole libvirt.xml, our ownership mark (lineage and digest) in its metadata."""
-    return _render(instance, UNMARKED).replace(UNMARKED, digest(instance))
+    return _rendered(_ByContent(instance))[1]
 
 
-def volume_xml(instance: model.Instance, attachment: Attachment) -> str:
-    """A volume as the disk that it is of the instance: what is plugged into a running domain, and out of it."""
+def device(instance: model.Instance, attachment: Attachment) -> str:
+    """The `<disk>` of one of the instance's volumes by itself, as it is plugged into a running domain."""
     return (
         _environment()
         .get_template("domain/volume.xml.j2")
         .render(
+            hardware=hardware.of(instance.flavor, instance.image),
             volume=attachment.volume,
             device=attachment.device,
             source=volumes.of(attachment.volume),
-            hardware=hardware.of(instance.flavor, instance.image),
         )
     )
 
 
-def secret_xml(instance: model.Instance, secret: volumes.Secret) -> str:
-    """A libvirt secret without its value. It is kept in memory only, and libvirt tells its value to nobody but QEMU."""
-    return _environment().get_template("secret.xml.j2").render(secret=secret, lineage=instance.lineage)
+class _ByContent:
+    """An instance as a key: it holds mappings, which have no hash, so it is known by its own words. To write those costs a twentieth of a rendering."""
+
+    __slots__ = ("_words", "instance")
+
+    def __init__(self, instance: model.Instance) -> None:
+        self.instance, self._words = instance, repr(instance)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByContent) and self._words == other._words
+
+    def __hash__(self) -> int:
+        return hash(self._words)
+
+
+@functools.lru_cache(maxsize=1024)
+def _rendered(key: _ByContent) -> tuple[str, str]:
+    """Digest and XML. Each instance is asked for them about eight times a run: by steps, by what they expect, and again before it is done."""
+    text = _render(key.instance)
+    found = hashlib.sha256(text.encode()).hexdigest()
+    return found, text.replace(UNMARKED, found)
