@@ -40,6 +40,15 @@ def test_units_and_limits_are_told() -> None:
     assert definition("FlavorEntry")["required"] == ["name", "vcpus", "ram", "disk"]
 
 
+def test_networks_groups_and_volumes_are_told() -> None:
+    segment = definition("Provider")["properties"]["segmentation_id"]["anyOf"]
+    assert {"type": "integer", "minimum": 1, "maximum": (1 << 24) - 1} in segment
+    assert definition("RuleEntry")["required"] == ["direction"]
+    assert {"enum": [True, False, "config-2", "nocloud"]} in definition("InstanceEntry")["properties"]["config_drive"]["anyOf"]
+    devices = next(each for each in definition("InstanceEntry")["properties"]["block_device_mapping"]["anyOf"] if "items" in each)
+    assert devices["items"]["anyOf"] == [{"$ref": "#/$defs/BlockDevice"}, {"$ref": "#/$defs/Expression"}]
+
+
 def test_what_is_not_supported_yet_is_no_key() -> None:
     for path, keys in later.KEYS.items():
         if path in entries.MODELS:

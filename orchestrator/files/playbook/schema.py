@@ -26,7 +26,9 @@ def schema() -> dict[str, Any]:
 def _or_expression(value: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {key: value[key] for key in ("default", "description", "title") if key in value}
     inner = {key: item for key, item in value.items() if key not in kept}
-    if isinstance(inner.get("items"), dict):
-        inner["items"] = _or_expression(inner["items"])
-    options = inner["anyOf"] if set(inner) == {"anyOf"} else [inner]
+    options = [_items(option) for option in (inner["anyOf"] if set(inner) == {"anyOf"} else [inner])]
     return {**kept, "anyOf": [*options, {"$ref": "#/$defs/Expression"}]}
+
+
+def _items(option: dict[str, Any]) -> dict[str, Any]:
+    return option | {"items": _or_expression(option["items"])} if isinstance(option.get("items"), dict) else option
