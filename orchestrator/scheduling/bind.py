@@ -59,6 +59,7 @@ def bind(request: InstanceRequest, to: Binding) -> Instance:
         availability_zone=host.availability_zone,
         user_data=request.user_data,
         config_drive=request.config_drive,
+        datasource=request.datasource,
         metadata=request.metadata,
         tags=request.tags,
     )
