@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.model.desired import Desired
     from orchestrator.model.host import Inventory
     from orchestrator.ports.lab import Lab
+    from orchestrator.ports.secrets import Secrets
     from orchestrator.ports.store import Store
     from orchestrator.ports.transport import Transport
     from orchestrator.services.app import App
@@ -96,9 +97,14 @@ class Wiring:
 
     @cached_property
     def transport(self) -> Transport:
-        from orchestrator.connections import choose
+        from orchestrator.connections import choose, sealed
 
-        return choose.ChosenTransport(self.settings.timeout)
+        return sealed.SealedTransport(choose.ChosenTransport(self.settings.timeout), self._secrets)
+
+    def _secrets(self) -> Secrets:
+        from orchestrator import store
+
+        return store.keyring(self.settings.state or _default_store())
 
     @cached_property
     def lab(self) -> Lab:

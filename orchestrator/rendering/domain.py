@@ -83,6 +83,11 @@ def device(instance: model.Instance, attachment: Attachment) -> str:
     )
 
 
+def secret_xml(instance: model.Instance, secret: volumes.Secret) -> str:
+    """A libvirt secret without its value. It is kept in memory only, and libvirt tells its value to nobody but QEMU."""
+    return _environment().get_template("secret.xml.j2").render(secret=secret, lineage=instance.lineage)
+
+
 class _ByContent:
     """An instance as a key: it holds mappings, which have no hash, so it is known by its own words. To write those costs a twentieth of a rendering."""
 

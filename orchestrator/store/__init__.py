@@ -9,6 +9,7 @@ schema.py, a migration, the file of its subject. Another database: a file beside
 from __future__ import annotations
 
 from orchestrator.ports import clock as clocks
+from orchestrator.ports import secrets
 from orchestrator.ports import store as ports
 
 
@@ -21,3 +22,12 @@ def open(url: str, clock: clocks.Clock, ids: clocks.Ids) -> ports.Store:  # noqa
     from orchestrator.store import opening  # late: sqlalchemy takes 0.2 s to import, and `--help` needs none of it
 
     return opening.store(url, clock, ids)
+
+
+def keyring(url: str) -> secrets.Secrets:
+    """The controller's secrets: what they are derived from is the file `<store>.key`. Raises UsageError for a URL that cannot be a store's."""
+    from orchestrator.store import keyring as rings
+    from orchestrator.store import sqlite
+
+    place = sqlite.location(url)
+    return rings.Keyring(place.path.with_name(f"{place.path.name}.key"))

@@ -95,7 +95,7 @@ def _argv(action: Action) -> tuple[str, ...]:
 def _perform(state: State, job: Job, action: Action) -> Result:
     match action:
         case Command():
-            return shell.run(state, action.argv, action.stdin, action.timeout)
+            return shell.run(state, action.argv, action.stdin or action.secret, action.timeout)
         case Upload():
             return put(state, action.path, File(action.content, mode=action.mode))
         case Transfer():

@@ -10,7 +10,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.commands import script
@@ -64,28 +64,33 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
 
 
 def main(ssh: Sequence[str]) -> None:
-    """Play each case's scene and keep what its commands answered."""
-    _run(ssh, "set_up")
+    """Every case there is here."""
     _run_job(ssh)
+    play(ssh, CASES, SCENES, "set_up")
+
+
+def play(ssh: Sequence[str], cases: Mapping[str, tuple[str, Sequence[gather.Key]]], scenes: str, begin: str) -> None:
+    """Play each case's scene, in the words of `scenes`, and keep what its commands answered."""
+    _run(ssh, scenes, begin)
     try:
-        for name, (scene, keys) in CASES.items():
+        for name, (scene, keys) in cases.items():
             if scene:
-                _run(ssh, scene)
+                _run(ssh, scenes, scene)
             records = [_record(ssh, command) for command in gather.commands(keys)]
             case = {"keys": [_fields(key) for key in keys], "scene": scene, "records": records}
             path = FOLDER / f"{name}.json"
             path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps(case, indent=1) + "\n")
     finally:
-        _run(ssh, "clean_up")
+        _run(ssh, scenes, "clean_up || true")
 
 
 def _fields(key: gather.Key) -> list[str]:
     return [str(getattr(key, name)) for name in type(key).__dataclass_fields__]  # type: ignore[attr-defined]
 
 
-def _run(ssh: Sequence[str], scene: str) -> None:
-    done = subprocess.run([*ssh, "sh -e"], input=f"{SCENES}\n{scene}\n", capture_output=True, text=True, check=False)
+def _run(ssh: Sequence[str], scenes: str, scene: str) -> None:
+    done = subprocess.run([*ssh, "sh -e"], input=f"{scenes}\n{scene}\n", capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{scene}: {done.stdout}{done.stderr}"
 
 

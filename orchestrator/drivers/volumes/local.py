@@ -1,0 +1,53 @@
+"""A volume as a raw file of its host, sparse: `volume-<id>`, made under another name and renamed when it is whole; grown, never shrunk."""
+
+from __future__ import annotations
+
+import posixpath
+
+from orchestrator.commands.command import Action, Command
+from orchestrator.facts import size
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model.volume import Volume
+from orchestrator.rendering import volumes
+
+LIMITS = ("prlimit", "--cpu=1800", "--as=2147483648", "--")
+"""As for every qemu-img; the base is raw, so that there is nothing in it to be taken for a format."""
+
+
+def base(volume: Volume) -> str:
+    """The image that the volume is filled from, in the cache of the host that makes it."""
+    return volume.options["base"]
+
+
+def needs(volume: Volume) -> tuple[Key, ...]:
+    return (size.Key(volumes.path(volume)),)
+
+
+def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
+    """Why, and what to do."""
+    path = volumes.path(volume)
+    found = facts[size.Key(path)]
+    if isinstance(found, int):
+        grow = (Command(("truncate", "-s", str(volume.bytes), "--", path)),) if found < volume.bytes else ()
+        return ("volume is to grow" if grow else "volume is there"), grow
+    part = f"{path}.part"
+    directory = Command(("mkdir", "-p", "--", posixpath.dirname(path)))
+    fill = (Command((*LIMITS, "qemu-img", "convert", "-f", "raw", "-O", "raw", base(volume), part), timeout=1800),) if volume.image else ()
+    whole = (Command(("truncate", "-s", str(volume.bytes), "--", part)), Command(("sync", part), timeout=600))
+    return "volume is missing", (directory, *fill, *whole, Command(("mv", "-T", "--", part, path)))
+
+
+def expects(volume: Volume, facts: Facts) -> dict[Key, object]:
+    found = facts[size.Key(volumes.path(volume))]
+    return {size.Key(volumes.path(volume)): max(found, volume.bytes) if isinstance(found, int) else volume.bytes}
+
+
+def doom(volume: Volume, facts: Facts) -> tuple[Action, ...]:
+    """Removes its data."""
+    path = volumes.path(volume)
+    return (Command(("rm", "-f", "--", path, f"{path}.part")),) if facts[size.Key(path)] is not None else ()
+
+
+def doomed(volume: Volume) -> dict[Key, object]:
+    """What is true then."""
+    return {size.Key(volumes.path(volume)): None}

@@ -1,0 +1,66 @@
+"""Which volumes the process of a domain has as disks, and how large it takes them to be. A volume's id is in whatever it is reached by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.commands.command import Command, Record
+from orchestrator.facts.domain import SPLIT, URI
+from orchestrator.model import errors
+
+VOLUME = re.compile(r"^\s*(\S+)\s.*\bvolume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.MULTILINE)
+SIZE = re.compile(r"^\s*(\S+)\s+(\d+)\s+\S+\s+\S+$", re.MULTILINE)
+OFF = ("shut off", "crashed")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A domain's name; the fact is a tuple of Plugged, by volume id, or None when no process runs."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"volumes of domain {self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Plugged:
+    """A volume by its id, the disk that it is, its size in bytes."""
+
+    volume: str
+    device: str = field(compare=False)
+    size: int
+
+
+def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
+    looks = "; ".join(
+        f"domstate {key.name}; echo {SPLIT}; domblklist {key.name}; echo {SPLIT}; domblkinfo {key.name} --all; echo {SPLIT}" for key in keys
+    )
+    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=30),)
+
+
+def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, tuple[Plugged, ...] | None]:
+    """Raises HostError when libvirt does not answer: only its own word tells that a volume is let go of."""
+    answers = [answer.strip("\n") for answer in records[0].output.decode("utf-8", "replace").split(SPLIT)]
+    if len(answers) != 3 * len(keys) + 1:
+        raise _silence(records[0])
+    return {key: _plugged(key, answers[3 * place : 3 * place + 3], records[0]) for place, key in enumerate(keys)}
+
+
+def _plugged(key: Key, answers: Sequence[str], record: Record) -> tuple[Plugged, ...] | None:
+    state, listed, sizes = answers
+    if state in OFF or (not state and f"error: failed to get domain '{key.name}'" in record.error):
+        return None
+    if not state or (record.error.strip() and not listed):
+        raise _silence(record)
+    known = {device: int(size) for device, size in SIZE.findall(sizes)}
+    return tuple(sorted(Plugged(volume, device, known.get(device, 0)) for device, volume in VOLUME.findall(listed)))
+
+
+def _silence(record: Record) -> errors.HostError:
+    why = record.error.strip() or f"virsh ended with {record.code}"
+    return errors.HostError(
+        "libvirt does not answer", why=why, hint="see `systemctl status libvirtd` on the host, or `orchestrator doctor`"
+    )

@@ -1,0 +1,30 @@
+"""How large a file is, in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.commands.command import Command, Record
+from orchestrator.facts import file
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A path; the fact is an int."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
+    return (Command(("stat", "-c", "%s\t%n", "--", *(key.path for key in keys)), accepts=(0, 1)),)
+
+
+def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, int | None]:
+    file.check(records[0])
+    lines = (line.split("\t", 1) for line in records[0].output.decode().splitlines())
+    found = {path: int(size) for size, path in lines}
+    return {key: found.get(key.path) for key in keys}

@@ -1,0 +1,86 @@
+"""The controller's key and what is derived from it: made once, the same for ever, nobody else's to read."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from orchestrator import store as stores
+from orchestrator.commands.command import Batch, Command, Lane, Record
+from orchestrator.connections import sealed
+from orchestrator.model import errors
+from orchestrator.model.host import Host
+from orchestrator.ports.secrets import Secrets
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Secrets:
+    return stores.keyring(f"sqlite:///{tmp_path}/state.db")
+
+
+def test_a_password_is_the_same_for_ever_and_each_volumes_own(secrets: Secrets, tmp_path: Path) -> None:
+    first = secrets.reveal("chap/1")
+    assert len(first) == 32
+    assert stores.keyring(f"sqlite:///{tmp_path}/state.db").reveal("chap/1") == first
+    assert secrets.reveal("chap/2") != first
+    assert (tmp_path / "state.db.key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["state.db.key"]
+
+
+def test_a_key_that_others_may_read_is_not_used(secrets: Secrets, tmp_path: Path) -> None:
+    secrets.reveal("chap/1")
+    (tmp_path / "state.db.key").chmod(0o644)
+    with pytest.raises(errors.OrchestratorError, match=r"others may read.*chmod 600"):
+        secrets.reveal("chap/1")
+
+
+def test_a_damaged_key_is_told(secrets: Secrets, tmp_path: Path) -> None:
+    secrets.reveal("chap/1")
+    (tmp_path / "state.db.key").write_bytes(b"short")
+    with pytest.raises(errors.OrchestratorError, match="not a key"):
+        secrets.reveal("chap/1")
+
+
+def test_a_secret_of_a_file_is_what_stands_in_it(secrets: Secrets, tmp_path: Path) -> None:
+    path = tmp_path / "ceph.key"
+    path.touch(0o600)
+    path.write_text("AQB==\n")
+    assert secrets.reveal(f"file/{path}") == "AQB=="
+    with pytest.raises(errors.OrchestratorError, match="cannot be read"):
+        secrets.reveal(f"file/{tmp_path}/none")
+
+
+class Wire:
+    """A transport that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.sent: list[Batch] = []
+
+    def run(self, host: Host, batch: Batch, on_record: object) -> tuple[Record, ...]:
+        self.sent.append(batch)
+        return ()
+
+    def trips(self, host: str) -> int:
+        return len(self.sent)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_secret_is_put_in_where_it_is_sent(secrets: Secrets) -> None:
+    plain, secret = Command(("true",), stdin="x"), Command(("log-in",), secret="chap/1")
+    wire, batch = Wire(), Batch("job", 1, (Lane("a", (plain, secret)),))
+    sealed.SealedTransport(wire, lambda: secrets).run(Host("h1", "h1"), batch, lambda record: None)
+    opened = dataclasses.replace(secret, stdin=secrets.reveal("chap/1"), secret="")
+    assert wire.sent == [dataclasses.replace(batch, lanes=(Lane("a", (plain, opened)),))]
+    assert secrets.reveal("chap/1") not in repr(batch)
+
+
+def test_nothing_is_sent_without_its_secret(secrets: Secrets, tmp_path: Path) -> None:
+    wire = Wire()
+    batch = Batch("job", 1, (Lane("a", (Command(("log-in",), secret=f"file/{tmp_path}/none"),)),))
+    with pytest.raises(errors.OrchestratorError, match="cannot be read"):
+        sealed.SealedTransport(wire, lambda: secrets).run(Host("h1", "h1"), batch, lambda record: None)
+    assert wire.sent == []
