@@ -8,6 +8,8 @@ FABRIC: tuple[str, ...] = (
     "fabric.ensure_vlans",
     "fabric.ensure_vxlans",
     "fabric.ensure_switches",
+    "fabric.ensure_rules",
+    "fabric.ensure_frames",
     "fabric.ensure_namespaces",
     "fabric.ensure_gateways",
     "fabric.ensure_dhcp",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from orchestrator.facts import compute, disk, domain, kvm
 from orchestrator.states.steps.teardown import power, shut_down_domain
-from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, openvswitch
+from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, netfilter, openvswitch
 from tests.fakes.state import Directory, Result, State, UnknownError, failed
 
 
@@ -87,6 +87,7 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     **images.SCRIPTS,
     **iproute.SCRIPTS,
     **namespaces.SCRIPTS,
+    **netfilter.SCRIPTS,
     **openvswitch.SCRIPTS,
 }
 PROGRAMS = {

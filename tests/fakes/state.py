@@ -169,6 +169,10 @@ class State:
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     outlets: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the host's rules for a cable out of a namespace
     forwards: bool = False  # net.ipv4.ip_forward
+    filters: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)  # tool -> table -> chain -> rules
+    sets: dict[str, tuple[str, list[str]]] = field(default_factory=dict)  # ipset: family, members
+    bridge_nf: tuple[str, ...] = ("1", "1")  # net.bridge.bridge-nf-call-iptables, -ip6tables
+    cut: list[str] = field(default_factory=list)  # flows whose conntrack entries were deleted
     links: dict[str, Link] = field(default_factory=lambda: {"lo": Link("", True), "eth0": Link("", True)})
     epochs: dict[str, int] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -192,5 +196,6 @@ class State:
         self.links = {"lo": Link("", True)} | {name: Link("", True) for name, link in self.links.items() if not link.kind and name != "lo"}
         self.links |= {name: Link("openvswitch") for name in self.switches or {}}
         self.namespaces, self.outlets, self.forwards = {}, {}, False
+        self.filters, self.sets = {}, {}
         self.epochs, self.jobs, self.numbers = {}, {}, 0
         self.boots += 1
