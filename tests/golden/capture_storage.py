@@ -21,7 +21,9 @@ remote() {
   printf '<host name="%s"/></source><target dev="%s" bus="virtio"/></disk>' "$(hostname -i)" "$2"
 }
 define() { # name devices
-  printf '<domain type="qemu"><name>%s</name><uuid>%s</uuid><memory unit="MiB">16</memory><os><type arch="x86_64" machine="pc">hvm</type></os>' "$1" "$(printf %s "$1" | md5sum | cut -c 1-32)" >$at/xml
+  id=$(printf %s "$1" | md5sum | cut -c 1-32)
+  printf '<domain type="qemu"><name>%s</name><uuid>%s</uuid><memory unit="MiB">16</memory>' "$1" "$id" >$at/xml
+  printf '<os><type arch="x86_64" machine="pc">hvm</type></os>' >>$at/xml
   printf '<devices>%s</devices></domain>\n' "$2" >>$at/xml; virsh define --file $at/xml
 }
 clean_up() {

@@ -70,7 +70,7 @@ class Wire:
 
 
 def test_a_secret_is_put_in_where_it_is_sent(secrets: Secrets) -> None:
-    plain, secret = Command(("true",), stdin="x"), Command(("log-in",), secret="chap/1")
+    plain, secret = Command(("true",), stdin="x"), Command(("log-in",), secret="chap/1")  # noqa: S106  # its name
     wire, batch = Wire(), Batch("job", 1, (Lane("a", (plain, secret)),))
     sealed.SealedTransport(wire, lambda: secrets).run(Host("h1", "h1"), batch, lambda record: None)
     opened = dataclasses.replace(secret, stdin=secrets.reveal("chap/1"), secret="")
