@@ -39,13 +39,15 @@ all:
     ansible_ssh_private_key_file: {json.dumps(str(folder.key))}
     ansible_ssh_common_args: {json.dumps(arguments)}
     virt_type: qemu
-    physical_networks: {{phys0: eth1, phys1: br-phys1}}
+    physical_networks: {{phys0: eth1, phys1: br-phys1, phys2: br-ex}}
+    volume_backends: {{rbd: {{pool: volumes}}}}
   children:
     compute:
       hosts:
 """
     hosts = (f"        {folder.name}{number}: {{ansible_host: {record.address(number)}}}\n" for number in range(1, record.hosts + 1))
-    return head + "".join(hosts)
+    storage = f"    storage:\n      hosts:\n        {folder.name}{folders.STORAGE}:\n"
+    return head + "".join(hosts) + storage
 
 
 def ssh(folder: folders.Folder, address: str) -> tuple[str, ...]:

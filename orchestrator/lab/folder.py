@@ -13,6 +13,8 @@ from pathlib import Path
 
 from orchestrator.model import errors
 
+STORAGE = 1
+"""The number of the host that keeps volumes for all: every lab has it."""
 _NAME = re.compile(r"[a-z0-9]{1,5}")  # interface names have 15 characters
 
 

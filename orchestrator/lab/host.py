@@ -104,9 +104,10 @@ def start(folder: folders.Folder, record: folders.Record, number: int) -> None:
     stop(folder.name, number)
     switch.connect(folder, record, number)
     (path / "boot_id").write_text(f"{uuid.uuid4()}\n")
+    role = "storage" if number == folders.STORAGE else "compute"
     enter = ("nsenter", f"--net=/run/netns/{namespace}", "setsid", "--fork")
     isolate = ("unshare", "--mount", "--propagation", "slave", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc")
-    programs.start((*enter, *isolate, "bash", str(_INIT), path.name, str(path)), path.name, path / "boot.log")
+    programs.start((*enter, *isolate, "bash", str(_INIT), path.name, str(path), role), path.name, path / "boot.log")
 
 
 def await_answer(folder: folders.Folder, record: folders.Record, number: int) -> None:

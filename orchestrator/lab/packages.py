@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 
 HOSTS = (
+    "conntrack",
+    "curl",
     "dnsmasq-base",
     "ebtables",
+    "ethtool",
     "iproute2",
     "ipset",
     "iptables",
@@ -15,12 +18,14 @@ HOSTS = (
     "libvirt-daemon-system",
     "openssh-client",
     "openssh-server",
+    "openvswitch-switch",
     "ovmf",
     "procps",
     "qemu-block-extra",
     "qemu-system-x86",
     "qemu-utils",
     "seabios",
+    "tgt",
     "util-linux",
 )
 GUEST = ("busybox-static", "cpio", "dosfstools", "mtools", "qemu-utils", "syslinux")

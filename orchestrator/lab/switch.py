@@ -1,4 +1,4 @@
-"""The wires of a lab: a network namespace with two bridges, `mgmt` (this machine is on it too) and `phys0`.
+"""The wires of a lab: a network namespace with three bridges, `mgmt` (this machine is on it too), `phys0` and `phys2`.
 
 The bridges are not in this machine's own namespace, so that its firewall (Docker's FORWARD DROP, say) never sees what the hosts say to each
 other. Namespaces are called `orchestrator-<lab>-<number>`, `-switch` for the bridges; this machine has one link, `<lab>-0`, whose alias tells
@@ -73,14 +73,13 @@ def make(folder: folders.Folder, record: folders.Record) -> None:
     lab, inside = folder.name, _inside(folder.name)
     link = _link(lab)
     if link and "UP" in str(link["flags"]) and inside in namespaces(lab):
-        return  # it goes up last
+        _bridges(inside)  # of a lab that an earlier version made, some may be missing
+        return  # the link goes up last
     _remove_link(lab)
     if inside in namespaces(lab):
         _ip("netns", "delete", inside)
     _ip("netns", "add", inside)
-    for bridge in ("mgmt", "phys0"):
-        _ip("-n", inside, "link", "add", bridge, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
-        _ip("-n", inside, "link", "set", bridge, "up")
+    _bridges(inside)
     off = [f"net.bridge.bridge-nf-call-{family}=0" for family in ("iptables", "ip6tables", "arptables")]
     programs.run(("nsenter", f"--net=/run/netns/{inside}", "sysctl", "-qw", *off), lab)
     _ip("-n", inside, "link", "add", "ours", "type", "veth", "peer", "name", "machine")
@@ -91,8 +90,17 @@ def make(folder: folders.Folder, record: folders.Record) -> None:
     _ip("link", "set", f"{lab}-0", "up")
 
 
+def _bridges(inside: str) -> None:
+    """Make the bridges that are not there."""
+    there = {link["ifname"] for link in json.loads(_ip("-j", "-n", inside, "link", "show"))}
+    for bridge in ("mgmt", "phys0", "phys2"):
+        if bridge not in there:
+            _ip("-n", inside, "link", "add", bridge, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+            _ip("-n", inside, "link", "set", bridge, "up")
+
+
 def connect(folder: folders.Folder, record: folders.Record, number: int) -> None:
-    """Give host `number` a network namespace: eth0 with its management address, eth1 on the wire phys0 with none.
+    """Give host `number` a network namespace: eth0 with its management address, eth1 and eth2 on the wires phys0 and phys2 with none.
 
     What an earlier life left in it (bridges, rules) is gone, as after a real host's boot; MACs stay.
     """
@@ -101,7 +109,7 @@ def connect(folder: folders.Folder, record: folders.Record, number: int) -> None
     _ip("netns", "add", own)
     octets = [int(part) for part in record.address(number).split(".")]
     tail = ":".join(f"{octet:02x}" for octet in octets)
-    for interface, bridge in (("eth0", "mgmt"), ("eth1", "phys0")):
+    for interface, bridge in (("eth0", "mgmt"), ("eth1", "phys0"), ("eth2", "phys2")):
         port, mac = f"h{number}-{interface}", f"02:0{interface[-1]}:{tail}"
         peer = ("peer", "name", interface, "address", mac, "netns", own)
         _ip("-n", inside, "link", "add", port, "type", "veth", *peer)
