@@ -23,6 +23,7 @@ class Throwaway:
     """The host, known by its first process."""
 
     def __init__(self, pid: int) -> None:
+        self.pid = pid
         self._enter = ("nsenter", f"--target={pid}", "--net", "--mount", "--pid")
 
     def run(self, *argv: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -30,6 +31,11 @@ class Throwaway:
         done = subprocess.run((*self._enter, *argv), input=stdin, capture_output=True, text=True, check=False, cwd="/", env=ENVIRONMENT)
         assert not check or done.returncode == 0, (argv, done.stdout, done.stderr)
         return done
+
+    def wire(self, other: Throwaway, interface: str) -> None:
+        """A cable to another host, called so on both."""
+        ends = (interface, "netns", str(self.pid)), (interface, "netns", str(other.pid))
+        subprocess.run(("ip", "link", "add", "name", *ends[0], "type", "veth", "peer", "name", *ends[1]), check=True)  # noqa: S607
 
     def sh(self, script: str) -> str:
         """What a shell script says."""
