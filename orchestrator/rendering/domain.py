@@ -43,16 +43,18 @@ def nvram_path(instance: model.Instance) -> str:
 
 
 def _render(instance: model.Instance) -> str:
+    made = hardware.of(instance.flavor, instance.image)
     return (
         _environment()
         .get_template("domain/base.xml.j2")
         .render(
             instance=instance,
-            hardware=hardware.of(instance.flavor, instance.image),
+            hardware=made,
             digest=UNMARKED,
             console_log=console_log_path(instance),
             nvram=nvram_path(instance),
             config_drive=config_drive_path(instance) if instance.config_drive else None,
+            cdrom=made.cdrom((*(disk.device for disk in instance.disks), *(each.device for each in instance.volumes))),
             volumes=[(each, volumes.of(each.volume)) for each in instance.volumes if not each.leaving],
             mtu=lambda port: instance.networks[port.network].link_mtu,
         )

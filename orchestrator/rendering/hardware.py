@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.model.desired import Flavor, Image
@@ -47,7 +47,7 @@ class Hardware:
     bandwidth: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]  # by direction
     disk_bus: str
     scsi_model: str | None
-    cdrom: Cdrom
+    cdrom_bus: str
     vif_model: str
     video: str
     input_bus: str
@@ -58,6 +58,19 @@ class Hardware:
     def device(self, name: str) -> str:
         """A disk's name in the guest's own bus, from the letter of its virtio name."""
         return PREFIXES.get(self.disk_bus, "vd") + name.removeprefix("vd")
+
+    def cdrom(self, disks: Iterable[str]) -> Cdrom:
+        """Where the config drive goes beside disks of these virtio names: no two share a name, be it on two buses.
+
+        IDE has room for four. A drive that is second on its channel is not found by guests while none is first there.
+        """
+        prefix, taken = PREFIXES[self.cdrom_bus], {self.device(name) for name in disks}
+        if self.cdrom_bus == "ide":
+            order = "cbda" if self.disk_bus == "ide" else "a"
+            return Cdrom("ide", next((f"hd{letter}" for letter in order if f"hd{letter}" not in taken), "hdd"), None)
+        if PREFIXES.get(self.disk_bus) != prefix:
+            return Cdrom(self.cdrom_bus, f"{prefix}a", None)
+        return Cdrom(self.cdrom_bus, f"{prefix}z", 5 if self.disk_bus == self.cdrom_bus else 0)
 
 
 def of(flavor: Flavor, image: Image) -> Hardware:
@@ -80,7 +93,7 @@ def of(flavor: Flavor, image: Image) -> Hardware:
         bandwidth=_bandwidth(specs),
         disk_bus=bus,
         scsi_model=wishes.get("hw_scsi_model", "virtio-scsi") if bus == "scsi" else None,
-        cdrom=_cdrom("sata" if q35 else "ide", bus),
+        cdrom_bus="sata" if q35 else "ide",
         vif_model=wishes.get("hw_vif_model", "virtio"),
         video=wishes.get("hw_video_model", "virtio"),
         input_bus=wishes.get("hw_input_bus", "usb"),
@@ -88,16 +101,6 @@ def of(flavor: Flavor, image: Image) -> Hardware:
         watchdog=_watchdog(specs, wishes),
         guest_agent=wishes.get("hw_qemu_guest_agent") == "true",
     )
-
-
-def _cdrom(bus: str, disks: str) -> Cdrom:
-    """The first of its bus, or the last, where disks begin with the first. Two disks never share a name, be it on two buses."""
-    prefix = PREFIXES[bus]
-    if PREFIXES.get(disks) != prefix:
-        return Cdrom(bus, f"{prefix}a", None)
-    if bus == "ide":
-        return Cdrom(bus, f"{prefix}d", None)
-    return Cdrom(bus, f"{prefix}z", 5 if disks == bus else 0)
 
 
 def _numbers(specs: Mapping[str, str], prefix: str, names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:

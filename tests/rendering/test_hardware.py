@@ -81,10 +81,23 @@ def test_the_images_watchdog_counts_before_the_flavors() -> None:
     assert hardware.of(flavor, Image("i", "", "")).watchdog == "reset"
 
 
+DISKS = ("vda", "vdb", "vdc", "vdd", "vde")
+
+
 @pytest.mark.parametrize(
-    ("bus", "machine"),
-    [("virtio", "pc"), ("scsi", "pc"), ("ide", "pc"), ("sata", "pc"), ("virtio", "q35"), ("scsi", "q35"), ("sata", "q35")],
+    ("bus", "machine", "most"),
+    [
+        *(("virtio", "pc", 5), ("scsi", "pc", 5), ("ide", "pc", 3), ("sata", "pc", 5)),
+        *(("virtio", "q35", 5), ("scsi", "q35", 5), ("sata", "q35", 5)),
+    ],
 )
-def test_a_config_drive_never_takes_a_disks_name(bus: str, machine: str) -> None:
+def test_a_config_drive_never_takes_a_disks_name(bus: str, machine: str, most: int) -> None:
     found = hardware.of(Flavor("f", 1, 512, 1), Image("i", "", "", properties={"hw_disk_bus": bus, "hw_machine_type": machine}))
-    assert found.cdrom.device not in {found.device(f"vd{letter}") for letter in "abc"}
+    for count in range(most + 1):
+        assert found.cdrom(DISKS[:count]).device not in {found.device(name) for name in DISKS[:count]}
+
+
+@pytest.mark.parametrize(("count", "device"), [(0, "hdc"), (1, "hdc"), (2, "hdc"), (3, "hdd")])
+def test_a_cdrom_is_second_on_its_channel_only_beside_a_first(count: int, device: str) -> None:
+    found = hardware.of(Flavor("f", 1, 512, 1), Image("i", "", "", properties={"hw_disk_bus": "ide"}))
+    assert found.cdrom(DISKS[:count]).device == device
