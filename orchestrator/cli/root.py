@@ -25,6 +25,7 @@ VERBS = {
     "stop": "lifecycle:stop",
     "hard-reboot": "lifecycle:hard_reboot",
     "reboot": "lifecycle:reboot",
+    "image": "image:image",
     "inventory": "inventory:inventory",
     "doctor": "doctor:doctor",
     "lab": "lab:lab",

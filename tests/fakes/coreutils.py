@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import posixpath
 import re
@@ -65,14 +66,21 @@ def _stat(state: State, form: str, path: str) -> Result:
         return failed(f"stat: cannot statx '{path}': {MISSING}")
     size = found.size if isinstance(found, File) else 4096
     kind = "directory" if isinstance(found, Directory) else "regular file" if size else "regular empty file"
+    kind = "symbolic link" if isinstance(found, File) and found.link else kind
     values = {"F": kind, "n": path, "s": str(size), "a": f"{found.mode:o}"}
     return Result(0, re.sub(r"%([Fnsa])", lambda match: values[match[1]], form).encode() + b"\n")
 
 
 def digest(file: File) -> str:
     """sha256 of the whole file, in hex."""
+    return _digest(file.content, file.size)
+
+
+@functools.lru_cache(64)
+def _digest(content: bytes, size: int) -> str:
+    """Worked out once: disks are large, and mostly holes."""
     found = hashlib.sha256()
-    for chunk in file.chunks():
+    for chunk in File(content, size).chunks():
         found.update(chunk)
     return found.hexdigest()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 
 from orchestrator.drivers.images import cache, download, gate, iso, qcow2, raw
-from orchestrator.facts import cached
+from orchestrator.facts import cached, image_cache
 from orchestrator.model import errors
+from orchestrator.services import images as services
 from orchestrator.states.steps.block_device_mapping import create_disks
 from tests.fakes import coreutils, disks
 from tests.fakes.state import Directory, File, Result, State, failed
@@ -113,7 +115,44 @@ def fits(state: State, operands: tuple[str, ...]) -> Result:
     return Result()
 
 
+def held(state: State, operands: tuple[str, ...]) -> Result:
+    (instances,) = operands
+    lines = []
+    every = {path.removesuffix(".sha256") for path in state.files if path.startswith(f"{instances}/_base/")}
+    for path in sorted(each for each in every if re.fullmatch("[0-9a-f]{40}", posixpath.basename(each))):
+        file, manifest = state.file(path), state.file(cache.manifest(path))
+        about = "\t".join(manifest.content.decode().splitlines()[:2]) + "\t" if manifest else ""
+        size = f"{file.size} {-(-len(file.content) // 512)} 90000" if file else "- 0 0"
+        lines.append(f"base\t{posixpath.basename(path)}\t{size}\t{about}\n")
+    for path in sorted(state.files):
+        file = state.file(path)
+        under = disks.backing(file) if file and re.fullmatch(f"{re.escape(instances)}/[^/]+/disk[^/]*", path) else None
+        if under and re.fullmatch(".*/_base/[0-9a-f]+", under):
+            lines.append(f"use\t{posixpath.basename(under)}\t../{path.removeprefix(f'{instances}/')}\n")
+    return Result(0, "".join(lines).encode())
+
+
+def sums(state: State, paths: tuple[str, ...]) -> Result:
+    found = ((path, state.file(path)) for path in paths)
+    return Result(0, "".join(f"{coreutils.digest(file)}  {path}\n" for path, file in found if file).encode())
+
+
+def remove(state: State, operands: tuple[str, ...]) -> Result:
+    base, instances = operands
+    overlays = (path for path in state.files if re.fullmatch(f"{re.escape(instances)}/[^/]+/disk[^/]*", path))
+    for path in overlays:
+        file = state.file(path)
+        if file and posixpath.basename(base).encode() in file.content[:4096]:
+            return said(f"{path} rests on it")
+    for path in (base, cache.manifest(base)):
+        state.files.pop(path, None)
+    return Result()
+
+
 SCRIPTS = {
+    image_cache.SCRIPT: held,
+    services.SUM: sums,
+    services.REMOVE: remove,
     create_disks.FITS: fits,
     cached.SCRIPT: bases,
     download.SCRIPT: fetch,
