@@ -102,6 +102,17 @@ def test_a_tunnel_is_repaired(wired: tuple[Throwaway, Throwaway]) -> None:
         assert one.ensure(tunnel(11, 12), *STEPS) == 0
 
 
+def test_a_bridge_keeps_its_size_whatever_is_plugged_in(wired: tuple[Throwaway, Throwaway]) -> None:
+    one, _ = wired
+    made = fabric(segment(replace(PLAIN, mtu=1400), "eth1"))
+    one.sh("ip link set eth1 mtu 9000")
+    one.ensure(made, *STEPS)
+    guest(one, "tap1", made.segments[0].bridge, "10.0.0.1", 1300)
+    assert one.ensure(made, *STEPS) == 0
+    one.sh("ip link del tap1")
+    assert one.ensure(made, *STEPS) == 0
+
+
 def test_peers_come_and_go_one_by_one(wired: tuple[Throwaway, Throwaway]) -> None:
     one, _ = wired
     for peers in ((), (12,), (12, 13, 14), (14, 15), ()):

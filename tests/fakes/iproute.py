@@ -143,12 +143,12 @@ def _run(state: State, *argv: str) -> Result:
 
 def _make_bridge(state: State, operands: tuple[str, ...]) -> Result:
     name, alias, mtu = operands
-    added = _run(state, "add", "name", name, "mtu", mtu, "type", "bridge")
+    added = _run(state, "add", "name", name, "type", "bridge")
     there = state.links.get(name)
     if not there or there.kind != "bridge":
         return added
     if not added.code:
-        there.alias = alias
+        there.alias, there.mtu = alias, int(mtu)
     return _run(state, "set", "dev", name, "up")
 
 

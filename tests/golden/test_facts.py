@@ -21,7 +21,8 @@ KINDS = {module.name for module in pkgutil.iter_modules(room.__path__)} - {"gath
 
 def key_of(case: Path, fields: list[str]) -> gather.Key:
     module = __import__(f"orchestrator.facts.{case.parent.name}", fromlist=["Key"])
-    key: gather.Key = module.Key(*fields)
+    kind, rest = (fields[0][:-1], fields[1:]) if fields and fields[0].endswith(":") else ("Key", fields)
+    key: gather.Key = getattr(module, kind)(*rest)
     return key
 
 

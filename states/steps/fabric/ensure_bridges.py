@@ -19,9 +19,9 @@ from orchestrator.states.steps.fabric import device
 PATIENCE = 0.0
 
 # One fixed script: a bridge must not stay without our mark because something died between two commands. It may be there by now, made by another
-# run that was planned on the same facts.
-MAKE = f"""if ip link add name "$1" mtu "$3" type bridge; then
-{device.SETTLE}
+# run that was planned on the same facts. Only an MTU that is set later stays when ports come and go.
+MAKE = f"""if ip link add name "$1" type bridge; then
+{device.SETTLE} && ip link set dev "$1" mtu "$3"
 else [ -e "/sys/class/net/$1/bridge" ]; fi && ip link set dev "$1" up"""
 # A guest may have been plugged in since the facts were read: then the bridge stays. What carries our mark goes by itself.
 REMOVE = """[ -e "/sys/class/net/$1/bridge" ] || exit 0
