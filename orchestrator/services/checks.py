@@ -21,7 +21,8 @@ PACKAGES = {  # tool -> Debian's package, Fedora's package
     "qemu-img": ("qemu-utils", "qemu-img"),
     "ip": ("iproute2", "iproute"),
     **dict.fromkeys(("flock", "prlimit", "setsid"), ("util-linux", "util-linux")),
-    **dict.fromkeys(("timeout", "base64", "sha256sum", "sync", "nproc", "tee"), ("coreutils", "coreutils")),
+    "awk": ("mawk", "gawk"),
+    **dict.fromkeys(("timeout", "base64", "sha256sum", "sync", "nproc", "tee", "od"), ("coreutils", "coreutils")),
 }
 
 
@@ -115,6 +116,13 @@ def _tools(about: Subject, record: Record) -> tuple[Level, str, str]:
         return Level.OK, "all there", ""
     packages = sorted({PACKAGES[tool][installer == "dnf"] for tool in missing if tool in PACKAGES})
     return Level.FAILED, f"missing: {', '.join(missing)}", f"{installer} install -y {' '.join(packages)}"
+
+
+def _fetching(about: Subject, record: Record) -> tuple[Level, str, str]:
+    installer, *found = _text(record).split()
+    if found:
+        return Level.OK, f"images are fetched with {found[0]}", ""
+    return Level.WARNING, "neither curl nor wget: images from http(s) addresses cannot be fetched here", f"{installer} install -y curl"
 
 
 def _libvirt(about: Subject, record: Record) -> tuple[Level, str, str]:
@@ -213,6 +221,7 @@ CHECKS = (
         _tools,
         arguments=lambda host: tuple(PACKAGES),
     ),
+    Check("fetching", INSTALLER + 'echo "$i"; for t in curl wget; do command -v "$t" >/dev/null && echo "$t"; done', _fetching),
     Check("libvirt", "virsh -c qemu:///system version || { c=$?; id -u; exit $c; }", _libvirt),
     Check(
         "qemu",

@@ -80,6 +80,8 @@ REFUSED = "error: failed to connect to the hypervisor\nerror: No such file or di
             "apt-get install -y coreutils libvirt-clients util-linux",
         ),
         (judged("tools", "dnf\nvirsh\n"), Level.FAILED, "virsh", "dnf install -y libvirt-client"),
+        (judged("fetching", "apt-get\ncurl\nwget\n"), Level.OK, "with curl", ""),
+        (judged("fetching", "dnf\n"), Level.WARNING, "neither curl nor wget", "dnf install -y curl"),
         (judged("libvirt", "Using library: libvirt 9.0.0\nRunning hypervisor: QEMU 7.2.0\n"), Level.OK, "libvirt 9.0.0, QEMU 7.2.0", ""),
         (judged("libvirt", "1000\n", 1, REFUSED), Level.FAILED, "only root", "rights"),
         (judged("libvirt", "0\n", 1, REFUSED), Level.FAILED, "hypervisor: No such file", "systemctl enable --now libvirtd.socket"),
