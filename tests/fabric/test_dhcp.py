@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from orchestrator.facts import dhcp
 from orchestrator.model import desired, names
 from orchestrator.model.fabric import Fabric, Lease, Segment
 from tests.fabric import throwaway
+from tests.fabric.test_networks import OVS, needs_ovs
 from tests.fabric.throwaway import Throwaway
 from tests.samples import instances
 
@@ -20,6 +22,7 @@ pytestmark = [pytest.mark.practice_hosts, pytest.mark.skipif(os.geteuid() != 0, 
 STEPS = ("fabric.remove_namespaces", "fabric.ensure_namespaces", "fabric.ensure_dhcp")
 SUBNET = desired.Subnet("10.20.0.0/24", "10.20.0.1", ("9.9.9.9", "10.20.0.2"), dhcp=True, host_routes=(("10.9.0.0/16", "10.20.0.7"),))
 NETWORK = desired.Network("private", "", "vxlan", (SUBNET,), 7)
+FLAT = desired.Network("private", "phys0", "flat", (SUBNET,))
 OWNER = names.owner(instances.LINEAGE)
 LEFT = "ls /sys/class/net /var/lib /run/netns; ip link show dev dh-mine; pgrep -a dnsmasq"
 TELL = """#!/bin/sh
@@ -101,6 +104,42 @@ def test_ports_come_and_go_and_the_server_stays(host: Throwaway) -> None:
     host.ensure(fabric(2), *STEPS)
     assert (ask(host, 1), ask(host, 2)["ip"]) == ({}, "10.20.0.11")
     assert pids(host) == before
+
+
+@needs_ovs
+@pytest.mark.parametrize(("network", "same", "other"), [(replace(NETWORK, type="vlan", segmentation_id=100), 100, 200), (FLAT, 0, 100)])
+def test_on_a_switch_it_serves_its_own_vlan(host: Throwaway, network: desired.Network, same: int, other: int) -> None:
+    host.sh(f"{OVS}\novs-vsctl add-br br-ex -- set Bridge br-ex datapath_type=netdev")
+    plain = fabric(1, 2, network=replace(network, driver="openvswitch"))
+    there = replace(plain, segments=tuple(replace(each, bridge="br-ex") for each in plain.segments))
+    host.ensure(there, *STEPS)
+    for number, tag in ((1, same), (2, other)):
+        guest(host, number)
+        host.sh(
+            f"ip link set tap{number} nomaster; ip netns exec guest{number} ethtool -K ens3 tx off; ovs-vsctl add-port br-ex tap{number} tag={tag}"
+        )
+    assert ask(host, 1)["ip"] == "10.20.0.10"
+    assert ask(host, 2) == {}
+    host.sh(f"ovs-vsctl set port dh{there.segments[0].id[:11]} tag=300")
+    assert host.ensure(there, *STEPS) == 1
+    assert ask(host, 1)["ip"] == "10.20.0.10"
+    host.ensure(fabric(), *STEPS)
+    assert host.sh("ovs-vsctl list-ports br-ex").split() == ["tap1", "tap2"]
+
+
+@pytest.mark.skipif(not shutil.which("dhclient"), reason="needs a client of DHCPv6")
+def test_a_guest_that_asks_is_told_its_ipv6_address(host: Throwaway) -> None:
+    subnet = desired.Subnet("2001:db8::/64", "2001:db8::1", ("2001:db8::53",), dhcp=True)
+    plain = fabric(1, network=replace(NETWORK, subnets=(SUBNET, subnet)))
+    port = replace(instances.port(1), fixed_ips=("10.20.0.10", "2001:db8::a"))
+    host.ensure(replace(plain, segments=(replace(plain.segments[0], leases=(Lease(port, "web-1"),)),)), *STEPS)
+    guest(host, 1)
+    host.sh("printf '#!/bin/sh\\nenv >>/run/told6\\n' >/run/tell6; chmod +x /run/tell6; mkdir /var/lib/dhcp; sleep 2")
+    client = "dhclient -6 -1 -sf /run/tell6 -lf /run/leases6 -pf /run/pid6 ens3"
+    host.run("ip", "netns", "exec", "guest1", "sh", "-c", f"timeout 15 {client}; true")
+    told = host.sh("cat /run/told6")
+    assert "new_ip6_address=2001:db8::a\n" in told
+    assert "new_dhcp6_name_servers=2001:db8::53\n" in told
 
 
 def test_a_server_that_died_serves_again(host: Throwaway) -> None:

@@ -53,7 +53,7 @@ def _cable(state: State, name: str, device: str) -> Iterator[str]:
     yield "outside " + json.dumps([shown | ({"master": outer.master} if outer.master else {})])
     for switch, found_switch in (state.switches or {}).items():
         if device in found_switch.ports:
-            yield f"switch {switch} {found_switch.ports[device][0] or '[]'}"
+            yield f"switch {switch} {found_switch.ports[device][0]}"
 
 
 def _split(address: str) -> dict[str, object]:
@@ -72,7 +72,7 @@ def _make(state: State, operands: tuple[str, ...]) -> Result:
         switch = (state.switches or {}).get(bridge)
         if not switch:
             return failed(f"ovs-vsctl: no bridge named {bridge}")
-        switch.ports[device] = (int(tag[0]) if tag and tag[0] else None, {ovs.OWNER: owner})
+        switch.ports[device] = (int(tag[0]), {ovs.OWNER: owner})
     elif bridge not in state.links:
         return failed(f'Error: argument "{bridge}" is wrong: Device does not exist\n', 255)
     else:

@@ -106,6 +106,9 @@ def _namespaces() -> tuple[grounds.Case, ...]:
     tagged = networks.fabric(
         replace(networks.segment(replace(networks.OPEN, subnets=(SUBNET,)), bridge="br-ex"), leases=ONE.segments[0].leases)
     )
+    untagged = networks.fabric(
+        replace(networks.segment(replace(networks.OPEN, type="flat", segmentation_id=None, subnets=(SUBNET,)), bridge="br-ex"))
+    )
     return (
         case(REMOVE, "none", nothing),
         case(REMOVE, "needed", ONE, before=ONE),
@@ -120,6 +123,7 @@ def _namespaces() -> tuple[grounds.Case, ...]:
         case(NAMESPACES, "both_versions", fabric(1, network=moved)),
         case(NAMESPACES, "other_addresses", fabric(1, network=moved), before=ONE),
         case(NAMESPACES, "on_a_switch", tagged, networks.switch("br-ex", eth9={})),
+        case(NAMESPACES, "on_a_switch_untagged", untagged, networks.switch("br-ex", eth9={})),
         case(NAMESPACES, "unplugged_and_down", ONE, cable(master=None, up=False), before=ONE),
         case(NAMESPACES, "of_another_size", ONE, cable(mtu=1500), before=ONE),
         case(NAMESPACES, "cable_lost", ONE, pulled(), before=ONE),

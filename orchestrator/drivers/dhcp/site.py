@@ -44,9 +44,8 @@ def plug(segment: Segment) -> str:
 
 
 def tag(segment: Segment) -> str:
-    """The tag on an Open vSwitch bridge; "" without."""
-    tagged = segment.network.driver == "openvswitch" and segment.network.type == "vlan"
-    return str(segment.network.segmentation_id) if tagged else ""
+    """The tag on an Open vSwitch bridge, 0 for what is untagged; "" on a Linux bridge."""
+    return str(segment.network.segmentation_id or 0) if segment.network.driver == "openvswitch" else ""
 
 
 def addresses(segment: Segment) -> tuple[str, ...]:

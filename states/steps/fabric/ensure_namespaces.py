@@ -14,7 +14,7 @@ from orchestrator.states.step import Todo
 
 PATIENCE = 5.0
 
-# One fixed script, its arguments are data: namespace, device, owner, MTU, bridge, then for a switch `switch` and the VLAN's tag, if any.
+# One fixed script, its arguments are data: namespace, device, owner, MTU, bridge, then for a switch `switch` and the VLAN's tag, 0 for none.
 # A namespace whose name is only a file is what a killed `ip netns add` leaves; a cable of ours may still lead into one without a name. The cable is
 # made and marked inside, so that it is never seen here without. Nobody's router advertisements count there, and its own addresses are the same on
 # every host: nothing asks whether another has them. ethtool: a switch in user space hands on what has no checksum yet.
@@ -32,7 +32,7 @@ MAKE = (
     'if [ "$6" = switch ]; then\n'
     "! command -v ethtool >/dev/null || inside ethtool -K eth0 tx off >/dev/null || exit 1\n"
     'ovs-vsctl --timeout=20 --may-exist add-port "$5" "$d" -- set interface "$d" external_ids:orchestrator-owner="$3" -- '
-    'clear port "$d" tag ${7:+-- set port "$d" tag="$7"} || exit 1\n'
+    'set port "$d" tag="$7" || exit 1\n'
     'else ip link set dev "$d" master "$5" || exit 1; fi\n'
     f'$e link set dev lo up && $e link set dev {dhcp.INSIDE} up && ip link set dev "$d" up'
 )
