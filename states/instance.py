@@ -12,9 +12,18 @@ BLOCK_DEVICE_MAPPING = (
     "block_device_mapping.make_swap_base",
     "block_device_mapping.create_disks",
     "block_device_mapping.write_config_drive",
+    "block_device_mapping.connect_volumes",
 )
 SPAWNING = ("spawning.write_domain_xml", "spawning.define_domain", "spawning.start_domain")
-TEARDOWN = ("teardown.destroy_domain", "teardown.undefine_domain")
+TEARDOWN = ("teardown.destroy_domain", "teardown.undefine_domain", "teardown.disconnect_volumes")
+RELEASE = "updating.release_volumes"
+UPDATING = (
+    "block_device_mapping.create_disks",  # grown
+    "block_device_mapping.connect_volumes",
+    *SPAWNING[:2],
+    "updating.plug_volumes",
+    RELEASE,
+)
 
 STATES = (
     State("BUILDING", "building", "scheduling", "BUILD", (), failure="ERROR"),
@@ -32,7 +41,7 @@ STATES = (
     State("ACTIVE", "active", None, "ACTIVE"),
     State("powering-off", None, "powering-off", "ACTIVE", ("teardown.shut_down_domain",), failure="ERROR"),
     State("STOPPED", "stopped", None, "SHUTOFF"),
-    State("powering-on", None, "powering-on", "SHUTOFF", NETWORKING + BLOCK_DEVICE_MAPPING + SPAWNING, failure="ERROR"),
+    State("powering-on", None, "powering-on", "SHUTOFF", (*NETWORKING, *BLOCK_DEVICE_MAPPING, *SPAWNING, RELEASE), failure="ERROR"),
     State("rebooting_hard", None, "rebooting_hard", "HARD_REBOOT", TEARDOWN, failure="ERROR"),
     State(
         "reboot_pending_hard",
@@ -43,6 +52,9 @@ STATES = (
         failure="ERROR",
     ),
     State("reboot_started_hard", None, "reboot_started_hard", "HARD_REBOOT", SPAWNING, failure="ERROR"),
+    # What a guest has is changed while it runs, or is off. Nova has no task state for it; a failure leaves the guest as it is, with a fault.
+    State("updating", None, None, "ACTIVE", UPDATING, failure="ACTIVE"),
+    State("updating-off", None, None, "SHUTOFF", UPDATING, failure="STOPPED"),
     State("ERROR", "error", None, "ERROR"),
     State("deleting", None, "deleting", "ACTIVE", (*TEARDOWN, "teardown.unplug_ports", "teardown.remove_directory"), failure="ERROR"),
     State("DELETED", "deleted", None, "DELETED", removes=True),
@@ -59,10 +71,14 @@ EDGES = (
     Edge("stop", ("ACTIVE", "ERROR"), "powering-off"),
     Edge(DONE, ("powering-off",), "STOPPED"),
     Edge("start", ("STOPPED",), "powering-on"),
+    Edge("update", ("ACTIVE",), "updating"),
+    Edge(DONE, ("updating",), "ACTIVE"),
+    Edge("update", ("STOPPED",), "updating-off"),
+    Edge(DONE, ("updating-off",), "STOPPED"),
     # Nova refuses a hard reboot of an instance whose reboot got stuck; it is how one gets unstuck here.
     Edge(
         "hard_reboot",
-        (*REST, "powering-off", "powering-on", "rebooting_hard", "reboot_pending_hard", "reboot_started_hard"),
+        (*REST, "powering-off", "powering-on", "updating", "updating-off", "rebooting_hard", "reboot_pending_hard", "reboot_started_hard"),
         "rebooting_hard",
     ),
     Edge(DONE, ("rebooting_hard",), "reboot_pending_hard"),
@@ -72,7 +88,7 @@ EDGES = (
     # What the hypervisor says of power counts (nova `_sync_power_states`).
     Edge("found_stopped", ("ACTIVE",), "STOPPED"),
     Edge("found_running", ("STOPPED",), "ACTIVE"),
-    Edge(FAIL, BUSY, "ERROR"),
+    *(Edge(FAIL, tuple(state.name for state in STATES if state.failure == rest), rest) for rest in ("ERROR", "ACTIVE", "STOPPED")),
 )
 
 TABLE = Table("instance", "BUILDING", STATES, EDGES)

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record
-from orchestrator.engine import mismatch
+from orchestrator.engine import attachments, mismatch
 from orchestrator.engine.context import Context, Outcome, Progress
 from orchestrator.engine.ground import GroundTracker
 from orchestrator.engine.tracker import POWER, Tracker
@@ -193,7 +193,7 @@ def _check_fence(trackers: Sequence[Tracker]) -> None:
 def _arrive(tracker: Tracker, facts: Facts) -> list[Write]:
     found = facts.get(domains.Key(tracker.instance.domain))
     power = POWER.get(found.state, 0) if isinstance(found, domains.Domain) else 0
-    moves: list[Write] = [*tracker.advance(), *tracker.arrive(power)]
+    moves: list[Write] = [*tracker.advance(), *tracker.arrive(power), *attachments.settled(tracker.course)]
     return [*moves, Remove(tracker.instance.uuid)] if tracker.course.rest.removes else moves
 
 

@@ -31,12 +31,17 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A volume of an instance, as its disk `device`. `boot`: the instance boots from it; `leaving`: it is being detached."""
+    """A volume of an instance, as its disk `device`. `boot`: the instance boots from it. `status`: the volume's."""
 
     volume: Volume
     device: str  # vdb
     boot: bool = False
-    leaving: bool = False
+    status: str = "attaching"  # attaching | in-use | detaching
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is being detached."""
+        return self.status == "detaching"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +62,4 @@ class VolumeRecord:
         """What its instance has of it."""
         if self.instance is None or self.device is None:
             return None
-        return Attachment(self.volume, self.device, self.boot, self.status == "detaching")
+        return Attachment(self.volume, self.device, self.boot, self.status)

@@ -26,8 +26,7 @@ def open(url: str, clock: clocks.Clock, ids: clocks.Ids) -> ports.Store:  # noqa
 
 def keyring(url: str) -> secrets.Secrets:
     """The controller's secrets: what they are derived from is the file `<store>.key`. Raises UsageError for a URL that cannot be a store's."""
-    from orchestrator.store import key
-    from orchestrator.store import sqlite
+    from orchestrator.store import key, sqlite
 
     place = sqlite.location(url)
     return key.Keyring(place.path.with_name(f"{place.path.name}.key"))

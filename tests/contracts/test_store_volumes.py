@@ -86,7 +86,7 @@ def test_a_device_is_one_volumes(store: ports.Store, run: ports.Run) -> None:  #
 def test_detaching_is_seen_and_frees_at_its_end(store: ports.Store, run: ports.Run) -> None:  # noqa: F811
     uuid = placed(store, run, "web1", Attachment(DATA, "vdb"), new=(DATA,))
     store.commit(run, [writes.VolumeMove(DATA.id, "attaching", "in-use"), writes.VolumeMove(DATA.id, "in-use", "detaching")])
-    assert [record.instance.volumes for record in store.records()] == [(Attachment(DATA, "vdb", leaving=True),)]
+    assert [record.instance.volumes for record in store.records()] == [(Attachment(DATA, "vdb", status="detaching"),)]
     assert statuses(store) == {"data": ("detaching", uuid)}
     store.commit(run, [writes.VolumeMove(DATA.id, "detaching", "available")])
     assert [record.instance.volumes for record in store.records()] == [()]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from xml.sax.saxutils import escape
 
 from orchestrator.facts.domain import URI
-from tests.fakes import coreutils, disks, iproute
+from tests.fakes import coreutils, disks, iproute, volumes
 from tests.fakes.state import Directory, Domain, File, Link, Result, State, UnknownError, failed
 
 
@@ -19,12 +19,12 @@ def virsh(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
     if argv[1:4] != ("-q", "-c", URI):
         raise UnknownError
     if len(argv) == 5:
-        results = [_command(state, tuple(shlex.split(part))) for part in argv[4].split(";")]
+        results = [_command(state, tuple(shlex.split(part)), b"") for part in argv[4].split(";")]
         return Result(results[-1].code, b"".join(each.out for each in results), b"".join(each.err for each in results))
-    return _command(state, argv[4:])
+    return _command(state, argv[4:], stdin)
 
 
-def _command(state: State, words: tuple[str, ...]) -> Result:
+def _command(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
     match words:
         case ("echo", text):
             return Result(0, text.encode())  # no newline, with -q
@@ -38,12 +38,12 @@ def _command(state: State, words: tuple[str, ...]) -> Result:
             return _found(state, name, _dumpxml)
         case ("domstate", name) | ("domstate", "--domain", name):
             return _found(state, name, lambda state, domain: Result(0, f"{domain.state}\n".encode()))
-        case ("blockresize", "--domain", name, "--path", path, "--size", size):
+        case ("blockresize", "--domain", name, "--path", path, "--size", size) if path.startswith("/"):
             return _found(state, name, lambda state, domain: _blockresize(state, domain, path, int(size.removesuffix("B"))))
         case (verb, "--domain", name) if verb in VERBS:
             return _found(state, name, VERBS[verb])
         case _:
-            raise UnknownError
+            return volumes.virsh(state, words, stdin, find)
 
 
 def find(state: State, name: str) -> Domain | None:
@@ -131,12 +131,13 @@ def _start(state: State, domain: Domain) -> Result:
     if domain.active:
         return failed("error: Domain is already active")
     root = ET.fromstring(domain.xml)  # noqa: S314  # parsed when it was defined
-    why = _cannot_start(state, root)
+    why = _cannot_start(state, root) or volumes.missing_secret(state, root)
     if why:
         return _refused("start", domain, why)
     state.numbers += 1
     domain.state, domain.number = "running", state.numbers
-    domain.locks = tuple(_source(disk) for disk in root.iter("disk") if disk.find("readonly") is None)
+    domain.locks = tuple(_source(disk) for disk in _files(root) if disk.find("readonly") is None)
+    domain.volumes = {uuid: (device, 1 << 30) for uuid, device in volumes.plugged(root).items()}
     taps = {_attribute(each, "target", "dev"): _attribute(each, "source", "bridge") for each in root.iter("interface")}
     domain.taps = tuple(taps)
     state.links |= {tap: Link("tun", True, bridge) for tap, bridge in taps.items()}
@@ -149,7 +150,7 @@ def _start(state: State, domain: Domain) -> Result:
 
 def _cannot_start(state: State, root: ET.Element) -> str | None:
     """Why not, in the order in which libvirt finds out."""
-    for disk in root.iter("disk"):
+    for disk in _files(root):
         chain = disks.chain(state, _source(disk))
         missing = next((path for path in chain if not state.file(path)), None)
         if missing == chain[0]:
@@ -168,8 +169,13 @@ def _cannot_start(state: State, root: ET.Element) -> str | None:
         if not isinstance(state.files.get(posixpath.dirname(log.attrib["file"])), Directory):
             return f"Unable to open file: '{log.attrib['file']}': {coreutils.MISSING}"
     held = disks.written_by(state)
-    taken = next((_source(disk) for disk in root.iter("disk") if _source(disk) in held and disk.find("readonly") is None), None)
+    taken = next((_source(disk) for disk in _files(root) if _source(disk) in held and disk.find("readonly") is None), None)
     return f'internal error: process exited while connecting to monitor: {taken}: Failed to get "write" lock' if taken else None
+
+
+def _files(root: ET.Element) -> list[ET.Element]:
+    """The disks that are files of the host."""
+    return [disk for disk in root.iter("disk") if disk.attrib["type"] == "file"]
 
 
 def _source(disk: ET.Element) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from orchestrator.facts import compute, disk, domain, kvm
 from orchestrator.states.steps.teardown import power, shut_down_domain
-from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, netfilter, openvswitch
+from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, netfilter, openvswitch, volumes
 from tests.fakes.state import Directory, Result, State, UnknownError, failed
 
 
@@ -32,6 +32,8 @@ def _sleep(seconds: float, timeout: int) -> Result:
 
 
 def _sh(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    if len(argv) > 3 and argv[1] == "-c" and argv[2] in volumes.SCRIPTS:
+        return volumes.SCRIPTS[argv[2]](state, argv[4:], stdin)
     if len(argv) < 4 or argv[1] != "-c" or argv[2] not in SCRIPTS:
         raise UnknownError
     return SCRIPTS[argv[2]](state, argv[4:])
@@ -97,5 +99,6 @@ PROGRAMS = {
     **namespaces.PROGRAMS,
     **libvirt.PROGRAMS,
     **openvswitch.PROGRAMS,
+    **volumes.PROGRAMS,
     "sh": _sh,
 }

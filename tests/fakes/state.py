@@ -34,6 +34,7 @@ class File:
     content: bytes = b""
     size: int = 0
     mode: int = 0o644
+    link: bool = False  # a symbolic link, to whatever
 
     def __post_init__(self) -> None:
         self.size = max(self.size, len(self.content))
@@ -106,6 +107,7 @@ class Domain:
     number: int = 0  # libvirt's id while it runs
     taps: tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
+    volumes: dict[str, tuple[str, int]] = field(default_factory=dict)  # of its process: by id, the disk and its size
 
     @property
     def active(self) -> bool:
@@ -113,7 +115,17 @@ class Domain:
 
     def end(self) -> None:
         """Its process is gone."""
-        self.state, self.number, self.taps, self.locks = "shut off", 0, (), ()
+        self.state, self.number, self.taps, self.locks, self.volumes = "shut off", 0, (), (), {}
+
+
+@dataclass(slots=True)
+class Target:
+    """A target of tgt with its LUN 1."""
+
+    path: str | None = None
+    size: int = 0
+    account: str = ""
+    connected: bool = False
 
 
 class Entry(NamedTuple):
@@ -164,7 +176,10 @@ class State:
     web: dict[str, bytes] = field(default_factory=dict)  # what is there to be fetched, by its address
     switches: dict[str, Switch] | None = field(default_factory=dict)  # None: no Open vSwitch
     missing: set[str] = field(default_factory=set)  # programs that are not installed
+    images: dict[str, int] = field(default_factory=dict)  # of the Ceph cluster, by pool/name: bytes
     # until the next boot:
+    secrets: dict[str, str] = field(default_factory=dict)  # of libvirt, by uuid
+    targets: dict[str, Target] = field(default_factory=dict)  # of tgt, by name
     boots: int = 1
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     outlets: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the host's rules for a cable out of a namespace
@@ -198,4 +213,5 @@ class State:
         self.namespaces, self.outlets, self.forwards = {}, {}, False
         self.filters, self.sets = {}, {}
         self.epochs, self.jobs, self.numbers = {}, {}, 0
+        self.secrets, self.targets = {}, {}
         self.boots += 1

@@ -1,0 +1,1 @@
+"""What of a running guest is changed without a reboot."""
