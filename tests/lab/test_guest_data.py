@@ -109,13 +109,20 @@ def test_every_form_says_the_same_network(text: str) -> None:
     assert set(network(text)) == UNDERSTOOD
 
 
-def test_what_we_render_is_understood() -> None:
-    instance = instances.new()
+@pytest.mark.parametrize(
+    ("datasource", "identity", "hostname", "network_file"),
+    [
+        ("config-2", "openstack/latest/meta_data.json", "hostname", "openstack/latest/network_data.json"),
+        ("nocloud", "meta-data", "local-hostname", "network-config"),
+    ],
+)
+def test_what_we_render_is_understood(datasource: str, identity: str, hostname: str, network_file: str) -> None:
+    instance = instances.new(datasource=datasource)
     data = config_drive.files(instance)
-    flat = awk("guest-flatten.awk", data["meta_data.json"].decode())
-    assert f"hostname={instance.name}" in flat
-    said = network(data["network_data.json"].decode())
+    assert f"{hostname}={instance.name}" in awk("guest-flatten.awk", data[identity].decode())
+    said = network(data[network_file].decode())
     for port in instance.ports:
+        assert f"{port.mac} mtu 1500" in said
         for address in port.fixed_ips:
             assert any(line.startswith(f"{port.mac} address {address}/") for line in said), said
 
