@@ -16,6 +16,8 @@ from orchestrator.rendering import network_data
 
 EPOCH = types.SimpleNamespace(**{**vars(time), "time": lambda: 0.0, "localtime": time.gmtime})
 """A clock that stands still, in UTC."""
+LEAST = 72 << 10
+"""Bytes: tools that look for a label read 68 KiB of a device (busybox findfs), and take a smaller one for none of theirs."""
 LABELS = {"config-2": "config-2", "nocloud": "cidata"}
 """Volume labels by which cloud-init finds the drive of each of its data sources."""
 
@@ -35,7 +37,7 @@ def iso(instance: model.Instance) -> bytes:
     out = io.BytesIO()
     disc.write_fp(out)
     disc.close()
-    return out.getvalue()
+    return out.getvalue().ljust(LEAST, b"\0")
 
 
 def _undated() -> Any:

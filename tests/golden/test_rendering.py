@@ -161,7 +161,9 @@ def test_the_iso_holds_the_files_under_each_of_its_names(instance: Instance) -> 
     import pycdlib
 
     disc = pycdlib.PyCdlib()
-    disc.open_fp(io.BytesIO(config_drive.iso(instance)))
+    image = config_drive.iso(instance)
+    assert len(image) >= config_drive.LEAST
+    disc.open_fp(io.BytesIO(image))
     for name, content in config_drive.files(instance).items():
         for kind in ("joliet_path", "rr_path"):
             out = io.BytesIO()
