@@ -30,7 +30,7 @@ class BridgeNf:
 
     calls: tuple[str, ...]
     conntrack: bool
-    devices: frozenset[str] = field(default=frozenset(), compare=False)
+    devices: tuple[str, ...] = field(default=(), compare=False)
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
@@ -43,5 +43,5 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, BridgeNf]
         raise errors.HostError(
             "the host does not tell whether its bridges are filtered", why=repr(lines[-1:]), hint="see `orchestrator doctor`"
         )
-    found = BridgeNf(tuple(lines[:2]), lines[2] == "conntrack", frozenset(lines[3:-1]))
+    found = BridgeNf(tuple(lines[:2]), lines[2] == "conntrack", tuple(sorted(lines[3:-1])))
     return dict.fromkeys(keys, found)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.commands.command import Record
-from orchestrator.facts import compute, digest, disk, domain, file, gather, job, kvm, link
+from orchestrator.facts import bridge_nf, compute, digest, disk, domain, file, gather, ipset, job, kvm, link, rules
 from orchestrator.model import errors
 
 KEYS = (
     *(compute.Key("/var/lib/nova"), digest.Key("/x"), disk.Key("/x")),
     *(domain.Key("instance-00000001"), file.Key("/x"), job.Key("1"), kvm.Key(), link.Key("br0")),
+    *(bridge_nf.Key(), ipset.Key("orc7c9e66"), rules.Key("iptables", "orc7c9e66")),
 )
 
 
@@ -55,3 +56,10 @@ def test_libvirt_that_says_that_there_is_none(more: str) -> None:
     key = domain.Key("instance-00000001")
     error = f"error: failed to get domain 'instance-00000001'\n{more}"
     assert gather.parse([key], [Record("", 0, "done", 0, b"//--////--//", error)]) == {key: None}
+
+
+@pytest.mark.parametrize("key", [bridge_nf.Key(), ipset.Key("orc7c9e66"), rules.Key("iptables", "orc7c9e66")], ids=str)
+@pytest.mark.parametrize("output", [b"", b"= iptables\n*filter\n", b"1\n1\nconntrack\n", b"create orc7c9e66-4aaaaaaaaaa hash:net\n"])
+def test_an_answer_that_was_cut_short(key: gather.Key, output: bytes) -> None:
+    with pytest.raises(errors.HostError):
+        gather.parse([key], [Record("", 0, "done", 0, output)])

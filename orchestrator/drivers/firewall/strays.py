@@ -12,12 +12,12 @@ from orchestrator.model.fabric import Fabric
 TAP = re.compile(r"tap([0-9a-f]{8}-[0-9a-f]{2})")
 
 
-def of(fabric: Fabric, found: Rules, devices: frozenset[str]) -> frozenset[str]:
+def of(fabric: Fabric, found: Rules, devices: tuple[str, ...]) -> frozenset[str]:
     """Their ids' first 11 characters: there is a chain of theirs, and their tap."""
     return frozenset(each for each in _ids(fabric, found) if f"tap{each}" in devices)
 
 
-def gone(fabric: Fabric, found: Rules, devices: frozenset[str]) -> tuple[str, ...]:
+def gone(fabric: Fabric, found: Rules, devices: tuple[str, ...]) -> tuple[str, ...]:
     """Taps of those that have a chain, and no guest any more."""
     return tuple(sorted(f"tap{each}" for each in _ids(fabric, found) if f"tap{each}" not in devices))
 

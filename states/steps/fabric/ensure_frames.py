@@ -43,9 +43,9 @@ def _rules(fabric: Fabric, facts: Facts) -> rules.Rules:
     return found if isinstance(found, rules.Rules) else rules.Rules()
 
 
-def _devices(facts: Facts) -> frozenset[str]:
+def _devices(facts: Facts) -> tuple[str, ...]:
     host = facts[bridge_nf.Key()]
-    return host.devices if isinstance(host, bridge_nf.BridgeNf) else frozenset()
+    return host.devices if isinstance(host, bridge_nf.BridgeNf) else ()
 
 
 def _change(fabric: Fabric, facts: Facts) -> restore.Change:

@@ -36,9 +36,11 @@ def plan(fabric: Fabric, facts: Facts) -> Todo:
     _refuse(fabric, facts)
     restored = [action for version in TOOLS for action in _restore(fabric, facts, version)]
     actions = (*_set_lines(fabric, facts, before=True), *restored, *_set_lines(fabric, facts, before=False))
+    kept = sorted({each for version in TOOLS for each in strays.of(fabric, _rules(fabric, facts, version), _devices(facts))})
+    note = f"; a guest runs that nothing is known of, and keeps its rules: tap{', tap'.join(kept)}" if kept else ""
     if actions:
-        return Todo("rules or members of groups are not as they should be", actions)
-    return Todo("rules are as they should be" if chains.secured(fabric) else "no port here is to be judged")
+        return Todo(f"rules or members of groups are not as they should be{note}", actions)
+    return Todo(("rules are as they should be" if chains.secured(fabric) else "no port here is to be judged") + note)
 
 
 def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
@@ -85,9 +87,9 @@ def _sets(fabric: Fabric, facts: Facts) -> ipset.Sets:
     return found if isinstance(found, ipset.Sets) else ipset.Sets()
 
 
-def _devices(facts: Facts) -> frozenset[str]:
+def _devices(facts: Facts) -> tuple[str, ...]:
     host = facts[bridge_nf.Key()]
-    return host.devices if isinstance(host, bridge_nf.BridgeNf) else frozenset()
+    return host.devices if isinstance(host, bridge_nf.BridgeNf) else ()
 
 
 def _change(fabric: Fabric, facts: Facts, version: int) -> restore.Change:
