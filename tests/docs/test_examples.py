@@ -12,11 +12,11 @@ from orchestrator.model.host import Inventory
 from tests.docs import pages
 from tests.playbook import samples
 
-NAMES = ("README.md", "docs/tutorial.md", "docs/playbook.md", "docs/inventory.md")
+NAMES = ("README.md", "docs/tutorial.md", "docs/playbook.md", "docs/hardware.md", "docs/inventory.md")
 EXAMPLES = [(name, block.text) for name in NAMES for block in pages.blocks(pages.ROOT / name, "yaml")]
 PLAYBOOKS = [example for example in EXAMPLES if re.search(r"^- ", example[1], re.MULTILINE)]
 INVENTORIES = [example for example in EXAMPLES if re.search(r"^all:$", example[1], re.MULTILINE)]
-INSTANCES = {"README.md": 3, "docs/tutorial.md": 3, "docs/playbook.md": 3}
+INSTANCES = {"README.md": 3, "docs/tutorial.md": 3, "docs/playbook.md": 3, "docs/hardware.md": 1}
 """In a page's first playbook, the one that can be applied; those after it show one kind of entry each."""
 
 
