@@ -14,6 +14,3 @@ FABRIC: tuple[str, ...] = (
     "fabric.ensure_gateways",
     "fabric.ensure_dhcp",
 )
-
-STORAGE = ("fabric.ensure_volumes",)
-"""Of them, what guests on other hosts need: a host with any of these to do comes before all others."""

@@ -12,7 +12,7 @@ from orchestrator.facts import file
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Instance, Record
-from orchestrator.planning.groundwork import SHARED, Groundwork
+from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.leg import Leg, tagged
 from orchestrator.rendering import domain
 from orchestrator.states import step as steps
@@ -41,13 +41,6 @@ class Course:
     @property
     def actions(self) -> tuple[Action, ...]:
         return tuple(action for leg in self.legs for action in leg.actions)
-
-    def on_ground(self, fault: errors.HostError | None = None) -> Course:
-        """The same once the groundwork that it takes along was done, or failed: then it is blocked."""
-        if not any(leg.shares == SHARED for leg in self.legs):
-            return self
-        legs = tuple(dataclasses.replace(leg, actions=()) if leg.shares == SHARED else leg for leg in self.legs)
-        return dataclasses.replace(self, legs=legs, problem=fault or self.problem)
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:

@@ -12,7 +12,7 @@ from orchestrator.model import errors
 from orchestrator.model.fabric import Fabric
 from orchestrator.planning.leg import Leg, tagged
 from orchestrator.states import step as steps
-from orchestrator.states.fabric import FABRIC, STORAGE
+from orchestrator.states.fabric import FABRIC
 
 SHARED = "fabric"
 """What the legs are shared as: one lane of the host, in the steps' order."""
@@ -36,11 +36,6 @@ class Groundwork:
     def changes(self) -> bool:
         """Whether there is anything to do, or to say."""
         return bool(self.actions or self.problem)
-
-    @property
-    def first(self) -> bool:
-        """Whether guests on other hosts wait for it."""
-        return any(leg.actions for leg in self.legs if leg.step in STORAGE)
 
     @property
     def lane(self) -> Lane:
