@@ -11,7 +11,7 @@ from orchestrator.facts.gather import Facts
 from orchestrator.model.instance import Record
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.services import grounds
+from orchestrator.services import grounds, peers
 from orchestrator.services.app import App
 from orchestrator.services.observe import observe
 
@@ -39,7 +39,9 @@ def carry_out(
         if not courses and not any(each.changes for each in work.values()):
             break
         arrived = []
-        for outcome in _round(app, context, courses, work, number):
+        with peers.supplied(app, courses) as ready:
+            ended = _round(app, context, ready, work, number)
+        for outcome in ended:
             if not outcome.name:
                 hosts[outcome.host] = outcome
                 continue
