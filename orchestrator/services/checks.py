@@ -25,6 +25,13 @@ PACKAGES = {  # tool -> Debian's package, Fedora's package
     **dict.fromkeys(("timeout", "base64", "sha256sum", "sync", "nproc", "tee", "od"), ("coreutils", "coreutils")),
 }
 
+FILTERS = {  # the same of what security groups need
+    **dict.fromkeys(("iptables-restore", "ip6tables-restore"), ("iptables", "iptables-nft")),
+    "ebtables-restore": ("ebtables", "iptables-nft"),
+    "ipset": ("ipset", "ipset"),
+    "conntrack": ("conntrack", "conntrack-tools"),
+}
+
 
 class Level(enum.IntEnum):
     """How bad a finding is."""
@@ -173,7 +180,16 @@ def _bridge_nf(about: Subject, record: Record) -> tuple[Level, str, str]:
     lasting = "echo br_netfilter > /etc/modules-load.d/orchestrator.conf; printf '%s\\n'"
     mend = f"modprobe br_netfilter && sysctl -w {settings}; {lasting} {settings} > /etc/sysctl.d/90-orchestrator.conf"
     what = "is not loaded" if not values else "is off"
-    return Level.WARNING, f"br_netfilter {what}: security groups could not filter", mend
+    return Level.WARNING, f"br_netfilter {what}: security groups cannot filter, so only guests without port security can start", mend
+
+
+def _filters(about: Subject, record: Record) -> tuple[Level, str, str]:
+    installer, *missing = _text(record).split()
+    if not missing:
+        return Level.OK, "all there", ""
+    packages = sorted({FILTERS[tool][installer == "dnf"] for tool in missing if tool in FILTERS})
+    what = f"missing: {', '.join(missing)}; only guests without port security can start"
+    return Level.WARNING, what, f"{installer} install -y {' '.join(packages)}"
 
 
 def _disk(about: Subject, record: Record) -> tuple[Level, str, str]:
@@ -234,6 +250,12 @@ CHECKS = (
         _kvm,
     ),
     Check("bridge-nf", "cd /proc/sys/net/bridge && cat bridge-nf-call-iptables bridge-nf-call-ip6tables", _bridge_nf),
+    Check(
+        "filters",
+        INSTALLER + 'echo "$i"; for t; do command -v "$t" >/dev/null || echo "$t"; done',
+        _filters,
+        arguments=lambda host: tuple(FILTERS),
+    ),
     Check(
         "disk",
         'p=$1; while [ ! -d "$p" ]; do p=${p%/*}; p=${p:-/}; done; w=1; [ -w "$p" ] || [ "$(id -u)" != 0 ] || w=0; '
