@@ -114,9 +114,12 @@ class Wiring:
 
     def app(self, report: Callable[[Progress], None] | None = None, resume: str = "") -> App:
         """Everything a use case needs; see cli.wiring."""
+        from orchestrator.files.copies import Folder
         from orchestrator.services.app import App
 
-        made = App(self.inventory(), self.transport, self.store, self.clock, self.settings.forks, self.settings.wait)
+        kept = settings.cache_folder(os.environ)
+        copies = Folder(kept / "images" if kept else None)
+        made = App(self.inventory(), self.transport, self.store, self.clock, self.settings.forks, self.settings.wait, copies=copies)
         if report is None:
             return made
         self._interruption.patient = True

@@ -166,3 +166,62 @@ def test_a_host_that_is_away_is_told(applied: Operator) -> None:
     for verb in (("list",), ("verify",), ("prune", "--yes"), ("push", "guest")):
         done = applied("image", *verb)
         assert (done.code, "n2" in done.out + done.err) == (4, True), verb
+
+
+def on(operator: Operator, host: str) -> str:
+    """An instance there."""
+    return str(next(each["name"] for each in json.loads(operator.ok("get", "instances", "-o", "json").out) if each["host"] == host))
+
+
+@pytest.fixture
+def small(operator: Operator) -> Operator:
+    """A disk of some pieces, and applied."""
+    operator.write("guest.raw", "")
+    (operator.folder / "guest.raw").write_bytes(b"boot".ljust(3 << 20, b"\0") + b"end.".ljust(512, b"\1"))
+    operator.write("site.yaml", PLAYBOOK.replace("source: guest.qcow2", "source: guest.raw, disk_format: raw"))
+    operator.ok("apply", "site.yaml")
+    return operator
+
+
+def base(operator: Operator) -> str:
+    return next(path for path in operator.fleet.hosts["n1"].files if len(path.rpartition("/_base/")[2]) == 40)
+
+
+def test_a_lost_image_whose_source_is_gone_comes_from_another_host(small: Operator) -> None:
+    path, name = base(small), on(small, "n1")
+    (small.folder / "guest.raw").unlink()
+    before, manifest = small.fleet.hosts["n1"].files.pop(path), small.fleet.hosts["n1"].files.pop(f"{path}.sha256")
+    small.ok("hard-reboot", name)
+    assert small.fleet.hosts["n1"].files[path] == before
+    assert small.fleet.hosts["n1"].files[f"{path}.sha256"] == manifest, "it still names what it was made of"
+    assert list((small.folder / ".cache").rglob("image-*")) == []
+
+
+def test_no_damaged_copy_is_taken_from_another_host(small: Operator) -> None:
+    path, name = base(small), on(small, "n1")
+    (small.folder / "guest.raw").unlink()
+    del small.fleet.hosts["n1"].files[path]
+    there = small.fleet.hosts["n2"].files[path]
+    assert isinstance(there, File)
+    small.fleet.hosts["n2"].files[path] = File(b"B" + there.content[1:], there.size)
+    done = small("hard-reboot", name)
+    assert (done.code, "guest.raw" in done.err) == (3, True)
+    assert path not in small.fleet.hosts["n1"].files
+    assert list((small.folder / ".cache").rglob("image-*")) == []
+
+
+def test_an_image_from_an_address_comes_from_another_host_when_the_instance_ran(operator: Operator) -> None:
+    content = Qcow2(virtual=4 << 20).content()
+    operator.write("site.yaml", remote(f"sha256:{hashlib.sha256(content).hexdigest()}"))
+    for host in operator.fleet.hosts.values():
+        host.web[URL] = content
+    operator.ok("apply", "site.yaml")
+    for host in operator.fleet.hosts.values():
+        host.web.clear()
+    path = base(operator)
+    before = operator.fleet.hosts["n1"].files.pop(path)
+    operator.ok("hard-reboot", on(operator, "n1"))
+    after = operator.fleet.hosts["n1"].files[path]
+    assert isinstance(before, File)
+    assert isinstance(after, File)
+    assert b"".join(after.chunks()) == b"".join(before.chunks())

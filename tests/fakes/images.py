@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import posixpath
 import re
@@ -10,6 +11,7 @@ from orchestrator.drivers.images import cache, download, gate, iso, qcow2, raw
 from orchestrator.facts import cached, image_cache
 from orchestrator.model import errors
 from orchestrator.services import images as services
+from orchestrator.services import peers
 from orchestrator.states.steps.block_device_mapping import create_disks
 from tests.fakes import coreutils, disks
 from tests.fakes.state import Directory, File, Result, State, failed
@@ -132,6 +134,14 @@ def held(state: State, operands: tuple[str, ...]) -> Result:
     return Result(0, "".join(lines).encode())
 
 
+def piece(state: State, operands: tuple[str, ...]) -> Result:
+    path, size, number = operands
+    file, start = state.file(path), int(size) * int(number)
+    length = max(0, min(int(size), (file.size if file else 0) - start))
+    found = (file.content[start : start + length] if file else b"").ljust(length, b"\0")
+    return Result(0, gzip.compress(found, 1, mtime=0))
+
+
 def sums(state: State, paths: tuple[str, ...]) -> Result:
     found = ((path, state.file(path)) for path in paths)
     return Result(0, "".join(f"{coreutils.digest(file)}  {path}\n" for path, file in found if file).encode())
@@ -152,6 +162,7 @@ def remove(state: State, operands: tuple[str, ...]) -> Result:
 SCRIPTS = {
     image_cache.SCRIPT: held,
     services.SUM: sums,
+    peers.READ: piece,
     services.REMOVE: remove,
     create_disks.FITS: fits,
     cached.SCRIPT: bases,

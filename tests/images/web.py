@@ -68,14 +68,15 @@ class Pages(http.server.BaseHTTPRequestHandler):
         while True:
             self.wfile.write(IMAGE)
 
-    def get_slow(self, query: str, count: int) -> None:
-        """So many seconds in all."""
+    def get_drip(self, query: str, count: int) -> None:
+        """A file, over as many seconds as the path says."""
+        content, seconds = Path(query).read_bytes(), float(self.path.partition("?")[0].rpartition("/")[2])
         self.send_response(200)
-        self.send_header("Content-Length", str(len(IMAGE)))
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        for start in range(0, len(IMAGE), len(IMAGE) // 16):
-            self.wfile.write(IMAGE[start : start + len(IMAGE) // 16])
-            time.sleep(float(query) / 16)
+        for start in range(0, len(content), -(-len(content) // 16)):
+            self.wfile.write(content[start : start - (-len(content) // 16)])
+            time.sleep(seconds / 16)
 
     def get_file(self, query: str, count: int) -> None:
         """A file of the server's folder."""
@@ -156,8 +157,10 @@ exec /usr/bin/getent "$@"
 @contextmanager
 def net(folder: Path) -> Iterator[Net]:
     """Needs root."""
-    up = 'ip link set lo up; for a; do ip addr add $a/32 dev lo; done; ip addr add fd00:77::1/128 dev lo; shift $#; exec "$@"'
-    script = f"{up.split('; shift')[0]}; exec {sys.executable} -m tests.images.web 0.0.0.0 0"
+    script = (
+        "ip link set lo up; for a; do ip addr add $a/32 dev lo; done; ip addr add fd00:77::1/128 dev lo; "
+        f"exec {sys.executable} -m tests.images.web 0.0.0.0 0"
+    )
     (folder / "bin").mkdir()
     getent = folder / "bin" / "getent"
     (folder / "bin" / "names").touch()

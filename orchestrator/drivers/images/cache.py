@@ -53,11 +53,15 @@ def manifest(base: str) -> str:
     return f"{base}.sha256"
 
 
-def fetch(image: Image, base: str) -> tuple[Action, ...]:
-    """Actions that bring `image` to `base`, as raw. Each says what it expected and got when it refuses, and leaves nothing behind."""
+def fetch(image: Image, base: str, origin: Image | None = None) -> tuple[Action, ...]:
+    """Actions that bring `image` to `base`, as raw. Each says what it expected and got when it refuses, and leaves nothing behind.
+
+    `origin` is what the manifest names, when `image` is a copy of what was once made of it.
+    """
     part, converted = f"{base}.part", f"{base}.converted"
     comes = download.fetch(image, part) if image.remote else Transfer(image.source, part, image.size)
-    about = f"{image.name} {image.algorithm}:{image.digest}"
+    named = origin or image
+    about = f"{named.name} {named.algorithm}:{named.digest}"
     convert = (*LIMITS, "qemu-img", "convert", "-f", QEMU_FORMATS[image.disk_format], "-O", "raw", part, converted)
     return (
         Command(("mkdir", "-p", "--", posixpath.dirname(base))),
