@@ -19,25 +19,31 @@ from orchestrator.model import errors
 @options.changing
 @options.limited
 @options.variables
+@click.option("--volumes", "with_volumes", is_flag=True, help="Delete their volumes, too; without it they are kept.")
 @options.yes
 @options.output("table", "json")
 @options.everywhere
 @click.pass_obj
-def destroy(wiring: Wiring, targets: tuple[str, ...], yes: bool, output: str) -> None:
+def destroy(wiring: Wiring, targets: tuple[str, ...], with_volumes: bool, yes: bool, output: str) -> None:
     """Delete instances, named or in playbooks, with their disks. Asks first.
 
     What else a playbook declares is only a wish and needs no deleting; images stay in the hosts' caches.
     """
-    from orchestrator.services import lifecycle
+    from orchestrator.services import lifecycle, volumes
 
     names = _names(wiring, targets)
     if not names:
         forms.tell("none of them exists: nothing to destroy")
         return
+    owned = _volumes(wiring, names) if with_volumes else ()
     if not yes:
-        _ask(names)
+        _ask(names, owned)
     with progress.shown(wiring) as report:
-        done = lifecycle.act(wiring.app(report), "destroy", names)
+        app = wiring.app(report)
+        done = lifecycle.act(app, "destroy", names)
+        free = [record.volume.name for record in app.store.volumes() if record.volume.name in owned and record.instance is None]
+        if free:
+            volumes.delete(app, free)
     progress.end(wiring, done, output)
 
 
@@ -62,12 +68,19 @@ def _is_file(target: str, homes: dict[str, str]) -> bool:
     return False
 
 
-def _ask(names: Sequence[str]) -> None:
+def _volumes(wiring: Wiring, names: Sequence[str]) -> tuple[str, ...]:
+    """The volumes of the instances."""
+    return tuple(each.volume.name for record in wiring.store.records() if record.instance.name in names for each in record.instance.volumes)
+
+
+def _ask(names: Sequence[str], volumes: Sequence[str]) -> None:
     """Raises UsageError where nobody can be asked, OrchestratorError for anything but yes."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise errors.UsageError(
             f"destroying {len(names)} instance{'s' * (len(names) > 1)} needs a yes", why="this is no terminal", hint="add --yes"
         )
     forms.tell(f"These instances and their disks will be deleted: {', '.join(names)}")
+    if volumes:
+        forms.tell(f"And these volumes, with all that is on them: {', '.join(volumes)}")
     if not click.confirm("Destroy them?", err=True):
         raise errors.OrchestratorError("nothing was destroyed")

@@ -72,6 +72,11 @@ def _count(rules: object, direction: str) -> int:
     return sum(rule["direction"] == direction for rule in rules) if isinstance(rules, list) else 0
 
 
+def _volumes(wiring: Wiring) -> Iterable[Object]:
+    owners = {record.instance.uuid: record.instance.name for record in wiring.store.records()}
+    return [objects.volume(record, owners) for record in wiring.store.volumes()]
+
+
 def _runs(wiring: Wiring) -> Iterable[Object]:
     return [objects.run(found) for found in wiring.store.runs()]
 
@@ -109,6 +114,13 @@ KINDS = (
         ("name", "instance", "network", "fixed_ips", "mac"),
         ("host", "tap", "bridge", "interface", "switch", "security_groups", "port_security"),
         placed=True,
+    ),
+    Kind(
+        "volumes",
+        ("volume", "vol", "vols"),
+        _volumes,
+        ("name", "status", "size", "backend", "instance", "device", "host"),
+        ("id", "image", "read_only", "created_at", "updated_at", "fault"),
     ),
     Kind("flavors", ("flavor",), partial(_resources, "flavor"), ("name", "vcpus", "ram", "disk", "ephemeral", "swap")),
     Kind("keypairs", ("keypair", "key", "keys"), partial(_resources, "keypair"), ("name", "public_key")),

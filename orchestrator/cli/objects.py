@@ -12,6 +12,7 @@ from orchestrator.cli.output import Object, versioned
 if TYPE_CHECKING:
     from orchestrator.model.host import Capacity, Host
     from orchestrator.model.instance import Record
+    from orchestrator.model.volume import VolumeRecord
     from orchestrator.ports.store import Event, Run
     from orchestrator.ports.writes import Resource
 
@@ -34,9 +35,31 @@ def instance(record: Record) -> Object:
         image=made.image.name,
         keypair=made.keypair,
         addresses=addresses(record),
-        volumes=[],
+        volumes=[each.volume.name for each in made.volumes],
         metadata=dict(made.metadata),
         tags=list(made.tags),
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        fault=record.fault,
+    )
+
+
+def volume(record: VolumeRecord, owners: Mapping[str, str]) -> Object:
+    """A volume; its size in GiB. `owners`: instances' names by uuid."""
+    made = record.volume
+    return versioned(
+        name=made.name,
+        id=made.id,
+        status=record.status,
+        size=made.size,
+        backend=made.backend,
+        host=made.host or None,
+        instance=owners.get(record.instance or ""),
+        device=record.device,
+        boot=record.boot,
+        image=made.image.name if made.image else None,
+        read_only=made.read_only,
+        options=dict(made.options),
         created_at=record.created_at,
         updated_at=record.updated_at,
         fault=record.fault,

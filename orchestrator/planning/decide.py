@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from orchestrator.facts import domain as domains
@@ -12,6 +13,7 @@ from orchestrator.states import step as steps
 from orchestrator.states.instance import BLOCK_DEVICE_MAPPING, NETWORKING, SPAWNING, TABLE
 
 NOTHING = "none"
+PLUG, CREATE = "updating.plug_volumes", "block_device_mapping.create_volumes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,21 @@ def _active(record: Record, wanted: str, facts: Facts) -> Verdict:
         return Verdict("hard-reboot", ("hard_reboot",), "its domain is not defined")
     if power == "":
         return Verdict("start", ("found_stopped", "start"), "its domain is off")
-    return Verdict(NOTHING, (), f"domain is {power}")
+    pending = _pending(record, facts)
+    return Verdict("update", ("update",), pending) if pending else Verdict(NOTHING, (), f"domain is {power}")
+
+
+def _pending(record: Record, facts: Facts) -> str:
+    """Why its disks are to be changed as it is; "" when they are as wanted."""
+    moving = [f"{each.volume.name} is {each.status}" for each in record.instance.volumes if each.status != "in-use"]
+    if moving:
+        return f"volume {', '.join(moving)}"
+    for name in (PLUG, CREATE):
+        with contextlib.suppress(errors.HostError):  # what cannot be mended so is drift, and told as such
+            todo = steps.find(name).plan(record.instance, facts)
+            if todo.actions:
+                return todo.why
+    return ""
 
 
 def _stopped(record: Record, wanted: str, facts: Facts) -> Verdict:
@@ -63,7 +79,10 @@ def _stopped(record: Record, wanted: str, facts: Facts) -> Verdict:
             if running
             else Verdict("start", ("start",), "it is to be active")
         )
-    return Verdict("stop", ("found_running", "stop"), "its domain runs") if running else Verdict(NOTHING, (), "domain is off")
+    if running:
+        return Verdict("stop", ("found_running", "stop"), "its domain runs")
+    pending = _pending(record, facts)
+    return Verdict("update", ("update",), pending) if pending else Verdict(NOTHING, (), "domain is off")
 
 
 def _power(record: Record, facts: Facts) -> str | None:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.commands.command import Action
 from orchestrator.model.instance import Instance
 from orchestrator.planning import decide
 from orchestrator.planning.course import Course
@@ -32,6 +33,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageChange:
+    """What the host that keeps a volume does for it, before any instance has it. `verb`: create or change."""
+
+    name: str
+    host: str
+    verb: str
+    why: str
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """`placements` are the new instances, not recorded yet; `unreachable` hosts by name, with the reason.
 
@@ -43,6 +55,7 @@ class Plan:
     unreachable: Mapping[str, str] = field(default_factory=dict)
     ground: tuple[Groundwork, ...] = ()
     amended: tuple[Instance, ...] = ()
+    storage: tuple[StorageChange, ...] = ()
 
     @property
     def pending(self) -> tuple[Change, ...]:
@@ -57,7 +70,7 @@ class Plan:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.pending or self.shared)
+        return not (self.pending or self.shared or self.storage)
 
     def fingerprint(self) -> str:
         """sha256 over every verb, host and action: equal plans do equal things."""
@@ -66,4 +79,6 @@ class Plan:
             digest.update(repr((change.name, change.host, change.verb, change.course and change.course.actions)).encode())
         for ground in self.shared:
             digest.update(repr((ground.fabric.host, ground.actions)).encode())
+        for each in self.storage:
+            digest.update(repr((each.name, each.host, each.verb, each.actions)).encode())
         return digest.hexdigest()

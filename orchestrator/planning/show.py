@@ -11,7 +11,7 @@ from orchestrator.model import names
 from orchestrator.planning import decide
 from orchestrator.planning.groundwork import SHARED
 from orchestrator.planning.leg import Leg
-from orchestrator.planning.plan import UNREACHABLE, Change, Plan
+from orchestrator.planning.plan import UNREACHABLE, Change, Plan, StorageChange
 
 SYMBOLS = {"create": "+", "destroy": "-", UNREACHABLE: "?", decide.NOTHING: " "}
 
@@ -23,6 +23,8 @@ def symbol(change: Change) -> str:
 
 def lines(plan: Plan, whole: bool = False) -> Iterator[str]:
     """The plan: a block for each change, drift that is left alone, hosts that were not reached, the summary. `whole`: with all commands."""
+    for each in plan.storage:
+        yield from _storage(each, whole)
     for change in plan.changes:
         if change.verb != decide.NOTHING:
             yield f"{symbol(change)} {change.name} on {change.host}: {change.verb}: {quoting.line(change.why)}"
@@ -55,8 +57,15 @@ def summary(plan: Plan) -> str:
         known = sum(change.verb == decide.NOTHING for change in plan.changes)
         return f"No changes: {known} of {len(plan.changes)} instances are as wanted."
     found = counts(plan)
+    volumes = f", {len(plan.storage)} volumes to make or mend" if plan.storage else ""
     hosts = f", shared things of {len(plan.shared)} hosts" if plan.shared and not plan.pending else ""
-    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{hosts}."
+    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{volumes}{hosts}."
+
+
+def _storage(change: StorageChange, whole: bool) -> Iterator[str]:
+    yield f"{SYMBOLS.get(change.verb, '~')} volume {change.name} on {change.host}: {change.verb}: {quoting.line(change.why)}"
+    for action in change.actions if whole else ():
+        yield from (f"    {line}" for line in _action(action))
 
 
 def _details(change: Change, whole: bool) -> Iterator[str]:
@@ -88,6 +97,8 @@ def _action(action: Action) -> Iterator[str]:
     yield f"$ {quoting.line(action.shown())}"
     if isinstance(action, Upload):
         yield from content(action.content)
+    elif isinstance(action, Command) and action.secret:
+        yield f"  < the secret {action.secret}"
     elif isinstance(action, Command) and action.stdin:
         yield f"  < {len(action.stdin)} characters"
 

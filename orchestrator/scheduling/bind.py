@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from orchestrator.facts import link
 from orchestrator.facts.gather import Facts
 from orchestrator.model import fabric, names
-from orchestrator.model.desired import Desired, Flavor, Image, InstanceRequest, Network
+from orchestrator.model.desired import NO_IMAGE, Desired, Flavor, Image, InstanceRequest, Network
 from orchestrator.model.instance import Base, Disk, Instance, Port
-from orchestrator.scheduling import addresses
+from orchestrator.model.volume import Volume
+from orchestrator.scheduling import addresses, volumes
 from orchestrator.scheduling.host_state import HostState
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -33,6 +34,7 @@ class Binding:
     facts: Facts
     fixed_ips: Mapping[str, Set[str]]
     macs: Set[str]
+    volumes: Mapping[str, Volume] = field(default_factory=dict)  # those of the wish, by name
 
 
 def bind(request: InstanceRequest, to: Binding) -> Instance:
@@ -41,7 +43,8 @@ def bind(request: InstanceRequest, to: Binding) -> Instance:
     own = str(uuid.uuid5(uuid.UUID(to.lineage), f"instance/{to.number}"))
     directory = f"{host.instances_path}/{own}"
     key = to.desired.keypairs[request.keypair] if request.keypair else None
-    return Instance(
+    image = _image(request, to)
+    made = Instance(
         uuid=own,
         name=request.name,
         domain=names.domain(to.number),
@@ -50,8 +53,8 @@ def bind(request: InstanceRequest, to: Binding) -> Instance:
         virt_type=to.place.capacity.virt_type,
         lineage=to.lineage,
         flavor=to.desired.flavors[request.flavor],
-        image=to.desired.images[request.image],
-        disks=_disks(directory, host.instances_path, to.desired.images[request.image], to.desired.flavors[request.flavor]),
+        image=image,
+        disks=_disks(directory, host.instances_path, image, to.desired.flavors[request.flavor]),
         ports=_ports(request, own, to),
         networks={wish.network: to.desired.networks[wish.network] for wish in request.networks},
         public_key=key.public_key if key else None,
@@ -63,6 +66,15 @@ def bind(request: InstanceRequest, to: Binding) -> Instance:
         metadata=request.metadata,
         tags=request.tags,
     )
+    return volumes.attach(request, to.volumes, made, host)
+
+
+def _image(request: InstanceRequest, to: Binding) -> Image:
+    """What it is made of; without an image, its boot volume's image says what hardware it wants (nova `volume_image_metadata`)."""
+    if request.image:
+        return to.desired.images[request.image]
+    boot = to.volumes.get(request.boot_volume or "")
+    return replace(NO_IMAGE, properties=boot.image.properties if boot and boot.image else {})
 
 
 def _ports(request: InstanceRequest, instance: str, to: Binding) -> tuple[Port, ...]:
@@ -110,13 +122,17 @@ def _plug(network: Network, port_id: str, to: Binding) -> tuple[str, str | None,
 
 
 def _disks(directory: str, instances_path: str, image: Image, flavor: Flavor) -> tuple[Disk, ...]:
-    """disk, disk.local, disk.swap, as far as the flavor asks for them. A root disk of 0 GiB is as large as its image (Nova)."""
+    """disk, disk.local, disk.swap, as far as the flavor asks for them; none is the root disk of who boots from a volume.
+
+    A root disk of 0 GiB is as large as its image (Nova).
+    """
     root = Base("image", names.base(instances_path, names.image_id(image.name, image.digest)), image.virtual_size)
     ephemeral = Base("ephemeral", f"{instances_path}/_base/ephemeral_{flavor.ephemeral}_{EPHEMERAL}", flavor.ephemeral * GIB)
     swap = Base("swap", f"{instances_path}/_base/swap_{flavor.swap}", flavor.swap * MIB)
-    wanted = [("disk", flavor.disk * GIB or image.virtual_size, root)]
+    wanted = [("disk", flavor.disk * GIB or image.virtual_size, root)] if image.name else []
     wanted += [("disk.local", ephemeral.size, ephemeral)] if flavor.ephemeral else []
     wanted += [("disk.swap", swap.size, swap)] if flavor.swap else []
     return tuple(
-        Disk(name, f"vd{letter}", f"{directory}/{name}", size, base) for letter, (name, size, base) in zip("abc", wanted, strict=False)
+        Disk(name, f"vd{letter}", f"{directory}/{name}", size, base)
+        for letter, (name, size, base) in zip("abc" if image.name else "bc", wanted, strict=False)
     )

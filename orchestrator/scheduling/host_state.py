@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.model.desired import Flavor, InstanceRequest, Network
 from orchestrator.model.host import Capacity, Host
+from orchestrator.model.volume import Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Request:
     instance: InstanceRequest
     flavor: Flavor
     networks: Mapping[str, Network]
+    volumes: tuple[Volume, ...] = ()
 
 
 def disk_gb(flavor: Flavor) -> int:

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.facts.gather import Facts
+from orchestrator.model import errors
 from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Instance
+from orchestrator.model.volume import Volume
 from orchestrator.ports.store import Placement, Snapshot
 from orchestrator.scheduling import bind, host_state, pick
 
@@ -33,15 +35,33 @@ def place(
     for request in requests:
         instances = [*existing, *(each.instance for each in made)]
         networks = {wish.network: desired.networks[wish.network] for wish in request.networks}
-        wish = host_state.Request(request, desired.flavors[request.flavor], networks)
+        own = _volumes(request, seen)
+        wish = host_state.Request(request, desired.flavors[request.flavor], networks, tuple(own.values()))
         decision = pick.pick([states[name] for name in request.hosts if name in states], wish)
         name = decision.state.host.name
         states[name] = decision.state.claim(wish.flavor)
         binding = bind.Binding(
-            desired, lineage, seen.next_number + len(made), decision.state, facts[name], _fixed_ips(instances), _macs(instances)
+            desired, lineage, seen.next_number + len(made), decision.state, facts[name], _fixed_ips(instances), _macs(instances), own
         )
-        made.append(Placement(bind.bind(request, binding), request.state, decision.why))
+        instance = bind.bind(request, binding)
+        moved = tuple(each.volume for each in instance.volumes if each.volume != own[each.volume.name])
+        made.append(Placement(instance, request.state, decision.why, moved))
     return tuple(made)
+
+
+def _volumes(request: InstanceRequest, seen: Snapshot) -> dict[str, Volume]:
+    """The volumes of the wish by name. Raises Conflict for one that is another instance's, or not made."""
+    known = {record.volume.name: record for record in seen.volumes}
+    homes = {record.instance.uuid: record.instance.name for record in seen.records}
+    for name in request.volumes:
+        found = known.get(name)
+        if found is None or found.status != "available":
+            status = f"it is {found.status}" if found else "it is not recorded"
+            why = f"{status}, by instance {homes.get(found.instance)!r}" if found and found.instance else status
+            raise errors.Conflict(
+                f"volume {name!r} of instance {request.name!r} cannot be had", request.where, why, "see `orchestrator get volumes`"
+            )
+    return {name: known[name].volume for name in request.volumes}
 
 
 def _state(site: Site, existing: Sequence[Instance]) -> host_state.HostState:

@@ -18,8 +18,8 @@ from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import UNREACHABLE, Change, Plan
 from orchestrator.ports.store import Placement, Run
-from orchestrator.ports.writes import Amend, Resource, Want, Write
-from orchestrator.services import grounds, running
+from orchestrator.ports.writes import Amend, Resource, VolumeMove, Want, Write
+from orchestrator.services import grounds, running, storage, wishes
 from orchestrator.services import plan as planning
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, Outcomes, carry_out
@@ -49,7 +49,7 @@ def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
         hosts = grounds.merged(hosts, grounds.follow(app, app.context(run), 2 * ROUNDS, failed | plan.unreachable.keys()))
         return _report(app, run, plan, outcomes, hosts)
 
-    return running.run(app, "apply", tuple(desired.instances), work)
+    return running.run(app, "apply", (*desired.instances, *(f"volume/{name}" for name in desired.volumes)), work)
 
 
 def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Plan:
@@ -60,6 +60,7 @@ def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Pl
             raise errors.StalePlan(
                 "the plan is stale", why="what it was made from has changed since", hint="make a new one with `orchestrator plan`"
             )
+        _volumes(app, run, desired)
         app.store.commit(run, [*_noted(app, desired), *map(Amend, plan.amended), *grounds.noted(app, plan.ground)])
         try:
             app.store.place(run, lambda seen, plan=plan, choose=choose: _same(plan.placements, choose(seen)))  # type: ignore[misc]
@@ -67,6 +68,19 @@ def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Pl
             continue
         return plan
     raise errors.Conflict("placement failed", why="other runs kept taking the places that were planned", hint="run it again")
+
+
+def _volumes(app: App, run: Run, desired: Desired) -> None:
+    """Volumes recorded, made where they lie, and given to the instances that are to have them. Raises HostError."""
+    found = wishes.of(app, app.store.snapshot(), desired)
+    app.store.commit(run, found.before)
+    try:
+        storage.make(app, run, found.wanted, found.fresh)
+    except errors.HostError as problem:
+        lost = [each for each in app.store.volumes() if each.volume.id in found.fresh and each.volume.host]
+        app.store.commit(run, [VolumeMove(each.volume.id, each.status, "error", str(problem)) for each in lost])
+        raise
+    app.store.commit(run, found.after)
 
 
 class _Overtaken(Exception):  # never leaves this file

@@ -13,7 +13,7 @@ from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Want, Write
-from orchestrator.services import grounds, running
+from orchestrator.services import grounds, running, storage
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, Onward, carry_out
 from orchestrator.services.observe import observe
@@ -30,6 +30,9 @@ def act(app: App, verb: str, names: Sequence[str]) -> Report:
     def work(run: Run) -> Report:
         records = pick(app, names)
         hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
+        if verb in STARTS:
+            volumes = [each.volume for record in records for each in record.instance.volumes if not each.leaving]
+            storage.make(app, run, [volume for volume in volumes if volume.backend != "local"])
         stale = grounds.concerned(app, made := grounds.of(app, [record.instance for record in app.store.records()]))
         seen = observe(app, hosts, records, run, made if verb in STARTS else None)
         ground = grounds.chart(made, seen) if verb in STARTS else {}

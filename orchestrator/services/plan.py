@@ -17,7 +17,8 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import UNREACHABLE, Change, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.scheduling import place as placing
-from orchestrator.services import grounds
+from orchestrator.services import grounds, storage
+from orchestrator.services import wishes as volume_wishes
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
 from orchestrator.states.instance import TABLE
@@ -31,7 +32,9 @@ def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Deci
     Raises Conflict when the playbook says something else of an existing instance than what it was made of, or a host already has what would be made;
     NoValidHost.
     """
-    snapshot = app.store.snapshot()
+    volumes = volume_wishes.of(app, app.store.snapshot(), desired)
+    snapshot = volumes.snapshot
+    storage_changes = tuple(storage.plan(app, volumes.wanted, volumes.fresh))
     wishes = list(desired.instances.values())
     _refuse_changes({record.instance.name: record for record in snapshot.records}, wishes, desired)
     records = {record.instance.name: _amended(record, desired) for record in snapshot.records}
@@ -57,7 +60,7 @@ def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Deci
     unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
     old = {record.instance.name: record.instance for record in snapshot.records}
     amended = tuple(record.instance for record in known if record.instance != old[record.instance.name])
-    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), amended), choose
+    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), amended, storage_changes), choose
 
 
 def _amended(record: Record, desired: Desired) -> Record:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import posixpath
 
 from orchestrator.commands.command import Action, Command
-from orchestrator.facts import size
+from orchestrator.drivers.images import cache
+from orchestrator.facts import cached, size
 from orchestrator.facts.gather import Facts, Key
+from orchestrator.model import errors
 from orchestrator.model.volume import Volume
 from orchestrator.rendering import volumes
 
@@ -20,7 +22,8 @@ def base(volume: Volume) -> str:
 
 
 def needs(volume: Volume) -> tuple[Key, ...]:
-    return (size.Key(volumes.path(volume)),)
+    image = (cached.Key(base(volume)),) if volume.image else ()
+    return (size.Key(volumes.path(volume)), *image)
 
 
 def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
@@ -32,14 +35,28 @@ def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
         return ("volume is to grow" if grow else "volume is there"), grow
     part = f"{path}.part"
     directory = Command(("mkdir", "-p", "--", posixpath.dirname(path)))
-    fill = (Command((*LIMITS, "qemu-img", "convert", "-f", "raw", "-O", "raw", base(volume), part), timeout=1800),) if volume.image else ()
     whole = (Command(("truncate", "-s", str(volume.bytes), "--", part)), Command(("sync", part), timeout=600))
-    return "volume is missing", (directory, *fill, *whole, Command(("mv", "-T", "--", part, path)))
+    return "volume is missing", (*fetch(volume, facts), directory, *_fill(volume, part), *whole, Command(("mv", "-T", "--", part, path)))
+
+
+def fetch(volume: Volume, facts: Facts) -> tuple[Action, ...]:
+    """The image that a volume is filled from, brought into the cache. Raises HostError when what is there is damaged."""
+    found = facts[cached.Key(base(volume))] if volume.image else cached.WHOLE
+    if found not in (None, cached.WHOLE):
+        raise errors.HostError(f"the image in the cache is damaged: {base(volume)}", why=str(found), hint="see `orchestrator image verify`")
+    return cache.fetch(volume.image, base(volume)) if volume.image and found is None else ()
+
+
+def _fill(volume: Volume, part: str) -> tuple[Action, ...]:
+    if volume.image is None:
+        return (Command(("rm", "-f", "--", part)),)  # what an interrupted run left is not blank
+    return (Command((*LIMITS, "qemu-img", "convert", "-f", "raw", "-O", "raw", base(volume), part), timeout=1800),)
 
 
 def expects(volume: Volume, facts: Facts) -> dict[Key, object]:
     found = facts[size.Key(volumes.path(volume))]
-    return {size.Key(volumes.path(volume)): max(found, volume.bytes) if isinstance(found, int) else volume.bytes}
+    image: dict[Key, object] = {cached.Key(base(volume)): cached.WHOLE} if volume.image and found is None else {}
+    return {size.Key(volumes.path(volume)): max(found, volume.bytes) if isinstance(found, int) else volume.bytes, **image}
 
 
 def doom(volume: Volume, facts: Facts) -> tuple[Action, ...]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.drivers.volumes import local
-from orchestrator.facts import rbd
+from orchestrator.facts import cached, rbd
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import names
 from orchestrator.model.volume import Volume
 
 
 def needs(volume: Volume) -> tuple[Key, ...]:
-    return (_key(volume),)
+    return (_key(volume), *((cached.Key(local.base(volume)),) if volume.image else ()))
 
 
 def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
@@ -24,6 +24,7 @@ def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
         return "volume is missing", (_rbd(volume, "create", "--size", f"{volume.bytes}B", "--", image),)
     part = f"{image}.part"
     return "volume is missing", (
+        *local.fetch(volume, facts),
         _rbd(volume, "rm", "--no-progress", "--", part, accepts=(0, rbd.ABSENT)),  # what an interrupted import left
         _rbd(volume, "import", "--no-progress", "--", local.base(volume), part),
         _rbd(volume, "resize", "--no-progress", "--size", f"{volume.bytes}B", "--", part),

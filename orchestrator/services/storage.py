@@ -1,0 +1,130 @@
+"""Volumes where they lie: made, grown and removed by their hosts, before any instance has them and after the last had them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from orchestrator.commands.command import Action, Batch, Command, Lane, Record
+from orchestrator.drivers import volumes as drivers
+from orchestrator.engine import mismatch
+from orchestrator.facts import gather
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model import errors
+from orchestrator.model.volume import Volume
+from orchestrator.planning.leg import tagged
+from orchestrator.planning.plan import StorageChange
+from orchestrator.ports.store import Run
+from orchestrator.services.app import App
+
+LANE, MAKE, REMOVE = "shared/storage", "storage.make_volumes", "storage.remove_volumes"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a host does to its volumes, and what is true afterwards."""
+
+    actions: tuple[Action, ...]
+    expects: Mapping[Key, object]
+
+
+def make(app: App, run: Run, wanted: Sequence[Volume], fresh: Set[str] = frozenset()) -> None:
+    """Have the volumes there, as large as they are to be, and within reach; those whose ids are `fresh` may be made, blank or from their image.
+
+    Raises HostError with host, command and reason; what was made until then stays, and is found by the next try. A volume that is lost is never replaced
+    by a blank one.
+    """
+    for host, each in _by_host(wanted):
+        _carry_out(app, run, host, each, lambda volume, facts: _made(volume, facts, fresh))
+
+
+def remove(app: App, run: Run, doomed: Sequence[Volume]) -> None:
+    """Have the volumes gone, with their data. Raises HostError."""
+    for host, each in _by_host(doomed):
+        _carry_out(app, run, host, each, lambda volume, facts: _removed(volume, facts))
+
+
+def plan(app: App, wanted: Sequence[Volume], fresh: Set[str] = frozenset()) -> Iterator[StorageChange]:
+    """What `make` would do. Raises HostError, and Conflict for a host that is not in the inventory."""
+    for host, each in _by_host(wanted):
+        facts = _look(app, host, each)
+        for volume in each:
+            work = _made(volume, facts, fresh)
+            if work.actions:
+                why, _ = drivers.find(volume.backend).plan(volume, facts)
+                yield StorageChange(volume.name, host, "create" if volume.id in fresh else "change", why, work.actions)
+
+
+def _by_host(volumes: Sequence[Volume]) -> list[tuple[str, list[Volume]]]:
+    hosts: dict[str, list[Volume]] = {}
+    for volume in volumes:
+        if volume.host:
+            hosts.setdefault(volume.host, []).append(volume)
+    return list(hosts.items())
+
+
+def _made(volume: Volume, facts: Facts, fresh: Set[str]) -> Work:
+    driver = drivers.find(volume.backend)
+    if volume.id not in fresh and facts[driver.needs(volume)[0]] is None:
+        raise errors.HostError(
+            f"volume {volume.name!r} is missing: {driver.needs(volume)[0]}",
+            volume.host,
+            "what was written on it is gone with it, and a blank one will not be put in its place",
+            f"bring it back, or `orchestrator volume delete {volume.name}`",
+        )
+    return Work(tagged(driver.plan(volume, facts)[1], MAKE), driver.expects(volume, facts))
+
+
+def _removed(volume: Volume, facts: Facts) -> Work:
+    driver = drivers.find(volume.backend)
+    return Work(tagged(driver.doom(volume, facts), REMOVE), driver.doomed(volume))
+
+
+def _look(app: App, host: str, volumes: Sequence[Volume]) -> Facts:
+    if host not in app.inventory.hosts:
+        why = f"volume {volumes[0].name!r} is there"
+        raise errors.Conflict(f"host {host!r} is not in the inventory", why=why, hint="give the right one with -i")
+    keys = [key for volume in volumes for key in drivers.find(volume.backend).needs(volume)]
+    return _read(app, host, Batch(f"look-storage-{host}", 0), keys, lambda record: None)
+
+
+def _read(app: App, host: str, batch: Batch, keys: Sequence[Key], on_record: Callable[[Record], None]) -> Facts:
+    sent = Batch(batch.job, batch.epoch, batch.lanes, gather.commands(keys))
+    return gather.parse(keys, app.transport.run(app.inventory.hosts[host], sent, on_record))
+
+
+def _carry_out(app: App, run: Run, host: str, volumes: Sequence[Volume], judge: Callable[[Volume, Facts], Work]) -> None:
+    facts = _look(app, host, volumes)
+    work = [judge(volume, facts) for volume in volumes]
+    actions = tuple(action for each in work for action in each.actions)
+    if not actions:
+        return
+    if app.stopping.is_set():
+        raise errors.Unreachable("not sent", host, "the run was interrupted")
+    expects = {key: value for each in work for key, value in each.expects.items()}
+    failures: list[errors.HostError] = []
+
+    def follow(record: Record) -> None:
+        if fault := _fault(host, record, actions):
+            failures.append(fault)
+
+    job = f"{run.id}-{host}-storage-{volumes[0].id}-{actions[0].step}"
+    found = _read(app, host, Batch(job, run.epoch, (Lane(LANE, actions),)), list(expects), follow)
+    if failures:
+        raise failures[0]
+    for key, value in expects.items():
+        if found.get(key) != value:
+            raise errors.HostError("not as expected after its steps", host, mismatch.words(key, value, found), "run the same command again")
+
+
+def _fault(host: str, record: Record, actions: Sequence[Action]) -> errors.HostError | None:
+    text = record.output.decode("utf-8", "replace").strip()[-500:]
+    if record.kind != "done":
+        return errors.HostError(f"host refuses: {record.kind}", host, text)
+    action = actions[record.index]
+    if record.code in (action.accepts if isinstance(action, Command) else (0,)):
+        return None
+    where = (
+        f"{host}: {action.step}: {action.argv[3] if isinstance(action, Command) and action.argv[:2] == ('sh', '-c') else action.shown()}"
+    )
+    return errors.HostError("step failed", where, f"exit code {record.code}: {text}", "mend that, then run the same command again")

@@ -1,0 +1,125 @@
+"""What the playbook says of volumes: which are new, which grow, which instance gets one and which gives one back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.model import desired, errors, names
+from orchestrator.model.instance import Instance
+from orchestrator.model.volume import Attachment, Volume, VolumeRecord
+from orchestrator.ports.store import Snapshot
+from orchestrator.ports.writes import AmendVolume, NewVolume, VolumeMove, Write
+from orchestrator.scheduling import volumes
+from orchestrator.services.app import App
+
+UNMADE = ("creating", "error")
+"""Statuses of volumes that were never whole: they are made anew."""
+FIXED = ("backend", "read_only")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """`snapshot` is what is recorded, as it will be: `before` leads there, and, once the volumes `wanted` are there, `after`.
+
+    Those with `fresh` ids may be made; all others must be there.
+    """
+
+    snapshot: Snapshot
+    wanted: tuple[Volume, ...] = ()
+    fresh: frozenset[str] = frozenset()
+    before: tuple[Write, ...] = ()
+    after: tuple[Write, ...] = ()
+
+
+def of(app: App, snapshot: Snapshot, wished: desired.Desired) -> Wishes:
+    """The wishes. Raises SpecError for what cannot be done to a volume that exists, Conflict for one that another instance has."""
+    known = {record.volume.name: record for record in snapshot.volumes}
+    before: list[Write] = []
+    after: list[Write] = []
+    fresh: set[str] = set()
+    number = snapshot.next_volume
+    for wish in wished.volumes.values():
+        record = known.get(wish.name)
+        if record is None:
+            identity = names.volume_id(app.store.lineage, number)
+            volume = volumes.bind(wish, wished, app.inventory.hosts, tuple(known.values()), identity)
+            before.append(NewVolume(volume))
+            record = VolumeRecord(volume, "creating", None, None, False, None, "", "")
+            number += 1
+        elif _grows(record, wish):
+            record = dataclasses.replace(record, volume=dataclasses.replace(record.volume, size=wish.size))
+            before.append(AmendVolume(record.volume))
+        if record.status in UNMADE:
+            fresh.add(record.volume.id)
+            after.append(VolumeMove(record.volume.id, record.status, "available"))
+            record = dataclasses.replace(record, status="available")
+        known[wish.name] = record
+    records = []
+    for each in snapshot.records:
+        instance, moves = _attached(app, each.instance, wished.instances.get(each.instance.name), known)
+        after += moves
+        records.append(dataclasses.replace(each, instance=instance))
+    wanted = tuple(known[name].volume for name in wished.volumes if known[name].volume.backend != "local")
+    shown = dataclasses.replace(snapshot, volumes=tuple(known.values()), records=tuple(records), next_volume=number)
+    return Wishes(shown, wanted, frozenset(fresh), tuple(before), tuple(after))
+
+
+def _grows(record: VolumeRecord, wish: desired.Volume) -> bool:
+    """Whether the volume is to be larger. Raises SpecError for every other difference."""
+    was = record.volume
+    image = was.image.name if was.image else None
+    differences = [f"{name}: {getattr(was, name)} -> {getattr(wish, name)}" for name in FIXED if getattr(was, name) != getattr(wish, name)]
+    differences += [f"image: {image or 'none'} -> {wish.image or 'none'}"] if image != wish.image else []
+    differences += [f"size: {was.size} -> {wish.size}; a volume never shrinks"] if wish.size < was.size else []
+    if differences:
+        hint = "put the old value back, or delete the volume first"
+        raise errors.SpecError(f"volume {wish.name!r} exists otherwise", wish.where, "; ".join(differences), hint)
+    return wish.size > was.size
+
+
+def _attached(
+    app: App, instance: Instance, wish: desired.InstanceRequest | None, known: Mapping[str, VolumeRecord]
+) -> tuple[Instance, list[Write]]:
+    """An instance with the volumes that it is to have, as they will be, and the moves of those that come or go."""
+    here = {each.volume.name: dataclasses.replace(each, volume=known[each.volume.name].volume) for each in instance.volumes}
+    wanted = tuple(here) if wish is None or wish.state == "absent" else wish.volumes
+    writes: list[Write] = []
+    for name, each in here.items():
+        if name not in wanted and not each.leaving and not each.boot:
+            writes.append(VolumeMove(each.volume.id, each.status, "detaching"))
+            here[name] = dataclasses.replace(each, status="detaching")
+    taken = {disk.device for disk in instance.disks} | {each.device for each in here.values()}
+    for name in wanted:
+        if name not in here:
+            made = arriving(app, instance, known[name], taken)
+            taken.add(made.device)
+            here[name] = made
+            writes += claim(instance, made, known[name])
+    return dataclasses.replace(instance, volumes=tuple(here.values())), writes
+
+
+def arriving(app: App, instance: Instance, record: VolumeRecord, taken: set[str]) -> Attachment:
+    """The volume as a disk of the instance. Raises Conflict when it is another's, or a file of another host."""
+    volume = record.volume
+    if record.status != "available":
+        homes = {each.instance.uuid: each.instance.name for each in app.store.records()}
+        owner = f" by instance {homes.get(record.instance)!r}" if record.instance else ""
+        hint = "detach it there first" if record.instance else "see `orchestrator get volumes`"
+        raise errors.Conflict(
+            f"volume {volume.name!r} cannot be attached to {instance.name!r}", why=f"it is {record.status}{owner}", hint=hint
+        )
+    volume = volumes.here(volume, app.inventory.hosts[instance.host])
+    if volume.backend == "local" and volume.host != instance.host:
+        why = f"it is a file of {volume.host}, and the instance is on {instance.host}"
+        raise errors.Conflict(
+            f"volume {volume.name!r} cannot be attached to {instance.name!r}", why=why, hint="take a volume of another backend"
+        )
+    return Attachment(volume, volumes.free(taken))
+
+
+def claim(instance: Instance, made: Attachment, record: VolumeRecord) -> list[Write]:
+    """What is written when the volume becomes the instance's."""
+    amend: list[Write] = [AmendVolume(made.volume)] if made.volume != record.volume else []
+    return [*amend, VolumeMove(made.volume.id, "available", "attaching", None, instance.uuid, made.device)]
