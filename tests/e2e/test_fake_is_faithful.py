@@ -132,6 +132,8 @@ def test_disks(pair: Pair) -> None:
         *((*create, base, overlay, "20971520"), (*create, missing, overlay, "20971520"), (*create, base, f"{missing}/disk", "1048576")),
         *(("qemu-img", "convert", "-f", form, "-O", "raw", path, f"{AT}/out") for form, path in (("raw", junk), ("qcow2", missing))),
         *(("qemu-img", "convert", "-f", "qcow2", "-O", "raw", junk, f"{AT}/out"), (*blank, base), (*blank, missing)),
+        *(("qemu-img", "resize", "-q", "-f", "qcow2", path, "41943040") for path in (overlay, missing)),
+        *(("chmod", "0600", "--", path) for path in (overlay, missing)),
     )
     pair.run(*(Command(argv) for argv in argvs))
     keys = tuple(kind.Key(path) for path in (base, overlay, missing, junk) for kind in (disk, file))
@@ -182,8 +184,14 @@ def test_domains(pair: Pair) -> None:
     )
     pair.run(virsh("start", *a))  # no bridge
     pair.run(Command(("ip", "link", "add", "name", "fid-br", "type", "bridge")), Command(("ip", "link", "set", "dev", "fid-br", "up")))
+    grow = ("blockresize", *a, "--path")
+    pair.run(virsh(*grow, f"{AT}/fidelity-a.disk", "--size", "2097152B"))  # not running
     pair.run(virsh("start", *a), virsh("start", *a), virsh("start", *b), define("a"), virsh("resume", *a), virsh("suspend", *a))
     look(pair)
+    pair.run(*(virsh(*grow, f"{AT}/{name}.disk", "--size", "2097152B") for name in ("fidelity-a", "fidelity-b")))
+    pair.run(Command(("qemu-img", "resize", "-q", "-f", "qcow2", f"{AT}/fidelity-a.disk", "4194304")))
+    grown = (disk.Key(f"{AT}/fidelity-a.disk"),)
+    assert pair.fake.look(grown) == pair.real.look(grown) == {grown[0]: disk.Disk("qcow2", 2097152, f"{AT}/base")}
     pair.run(virsh("start", *a), virsh("resume", *a), virsh("undefine", *a, "--keep-nvram"))
     look(pair)
     pair.run(virsh("undefine", *a, "--keep-nvram"), virsh("destroy", "--domain", str(uuid.UUID(int=1))))
@@ -209,6 +217,7 @@ def test_a_life(pair: Pair, tmp_path: Path) -> None:
         ran = replace(one, launched=True)
         pair.go(ran, "ACTIVE", "hard_reboot")
         pair.go(ran, "ACTIVE", "stop")
+        ran = replace(ran, disks=tuple(replace(each, size=each.size << 1) for each in ran.disks))
         pair.go(ran, "STOPPED", "start")
     finally:
         pair.go(one, "ACTIVE", "delete")
