@@ -10,6 +10,7 @@ FABRIC: tuple[str, ...] = (
     "fabric.ensure_switches",
     "fabric.ensure_rules",
     "fabric.ensure_frames",
+    "fabric.plug_taps",  # after the rules: what is plugged in is judged
     "fabric.ensure_namespaces",
     "fabric.ensure_gateways",
     "fabric.ensure_dhcp",

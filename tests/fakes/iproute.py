@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 
 from orchestrator.facts import fdb
-from orchestrator.states.steps.fabric import device, ensure_bridges, ensure_vlans, ensure_vxlans
+from orchestrator.states.steps.fabric import device, ensure_bridges, ensure_vlans, ensure_vxlans, plug_taps
 from tests.fakes.state import Link, Result, State, UnknownError, failed
 
 
@@ -195,5 +195,6 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     ensure_vxlans.MAKE: _make_vxlan,
     device.DROP: _drop,
     fdb.SCRIPT: _entries,
+    plug_taps.PLUG: lambda state, operands: _run(state, "set", "dev", operands[0], "master", operands[1], "up"),
 }
 PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {"ip": ip, "bridge": bridge}

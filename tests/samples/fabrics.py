@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.samples import firewall, networks, services
+from tests.samples import firewall, networks, services, taps
 from tests.samples.grounds import Case
 
-CASES: tuple[Case, ...] = (*networks.CASES, *firewall.CASES, *services.CASES)
+CASES: tuple[Case, ...] = (*networks.CASES, *firewall.CASES, *services.CASES, *taps.CASES)

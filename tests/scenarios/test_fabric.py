@@ -195,3 +195,14 @@ def test_a_job_of_a_dead_run_that_concerns_no_instance_is_settled_by_the_next(si
     assert len(site.store.open_jobs()) == 1
     assert site.apply("a").exit_code == 0
     assert site.store.open_jobs() == ()
+
+
+def test_a_bridge_that_was_lost_is_made_again_under_running_guests(site: Site) -> None:
+    site.apply("a")
+    made = site.record("a").instance
+    links = site.fleet.hosts[made.host].links
+    del links[BRIDGE]
+    links[made.ports[0].tap].master = None
+    assert site.apply("a").exit_code == 0
+    assert (links[made.ports[0].tap].master, site.starts()) == (BRIDGE, 1)
+    assert plan.plan(site.app, site.desired("a"))[0].empty
