@@ -212,6 +212,7 @@ def test_a_life(pair: Pair, tmp_path: Path) -> None:
     content = source.read_bytes()
     image = replace(instances.image(source, content, os_shutdown_timeout="1"), virtual_size=struct.unpack(">Q", content[24:32])[0])
     one = instances.new(0x7FFFFFF0, instances.port(200, bridge="fid-br"), path=AT, ephemeral=1, swap=16, image=image, config_drive=True)
+    pair.run(Command(("ip", "link", "add", "name", "fid-br", "type", "bridge")), Command(("ip", "link", "set", "dev", "fid-br", "up")))
     try:
         pair.go(one, TABLE.initial, "build")
         ran = replace(one, launched=True)
