@@ -17,7 +17,7 @@ OPTIONS = {
 }
 """What a host's `volume_backends` may say of a backend."""
 STORAGE = "storage"
-"""The group of hosts that keep iSCSI volumes, unless hosts name the backend themselves."""
+"""The group of hosts that keep iSCSI volumes, beside those that name the backend themselves."""
 PATH = "/var/lib/orchestrator/volumes"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -58,9 +58,7 @@ def place(volume: Volume, host: Host) -> Volume:
 
 
 def _offers(host: Host, backend: str) -> bool:
-    if host.volume_backends:
-        return backend in host.volume_backends
-    return backend == "iscsi" and STORAGE in host.groups
+    return backend in host.volume_backends or (backend == "iscsi" and STORAGE in host.groups)
 
 
 def attach(request: desired.InstanceRequest, volumes: Mapping[str, Volume], instance: Instance, host: Host) -> Instance:
