@@ -24,11 +24,22 @@ def differences(instance: Instance, request: InstanceRequest, desired: Desired) 
 
 
 def amended(instance: Instance, request: InstanceRequest, desired: Desired) -> Instance:
-    """The instance with what changes while it runs taken over from the playbook: its ports' security, what its networks tell and grant."""
+    """The instance with what changes while it runs taken over from the playbook: its ports' security, what its networks tell, a larger root disk."""
     networks = {name: desired.networks.get(name, network) for name, network in instance.networks.items()}
     pairs = zip(instance.ports, request.networks, strict=False)
     ports = tuple(_secured(port, wish, request, desired) for port, wish in pairs)
-    return dataclasses.replace(instance, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
+    grown = _grown(instance, desired.flavors[request.flavor])
+    return dataclasses.replace(grown, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
+
+
+def _grown(instance: Instance, wished: Flavor) -> Instance:
+    """A root disk grows where it is; nothing else of a flavor does."""
+    if wished.name != instance.flavor.name or wished.disk <= instance.flavor.disk:
+        return instance
+    disks = tuple(
+        dataclasses.replace(disk, size=max(disk.size, wished.disk << 30)) if disk.name == "disk" else disk for disk in instance.disks
+    )
+    return dataclasses.replace(instance, flavor=dataclasses.replace(instance.flavor, disk=wished.disk), disks=disks)
 
 
 def _secured(port: Port, wish: NetworkRequest, request: InstanceRequest, desired: Desired) -> Port:
@@ -40,7 +51,9 @@ def _secured(port: Port, wish: NetworkRequest, request: InstanceRequest, desired
 def _flavor(was: Flavor, wished: Flavor) -> Iterator[str]:
     if was.name != wished.name:
         yield f"flavor: {was.name} -> {wished.name}"
-    elif was != wished:
+        return
+    wished = dataclasses.replace(wished, disk=min(was.disk, wished.disk))  # a larger one is taken over
+    if was != wished:
         old, new = dataclasses.asdict(was), dataclasses.asdict(wished)
         yield f"flavor {was.name}: " + ", ".join(f"{field}: {old[field]} -> {new[field]}" for field in old if old[field] != new[field])
 

@@ -13,7 +13,7 @@ from orchestrator.states import step as steps
 from orchestrator.states.instance import BLOCK_DEVICE_MAPPING, NETWORKING, SPAWNING, TABLE
 
 NOTHING = "none"
-PLUG, CREATE = "updating.plug_volumes", "block_device_mapping.create_volumes"
+PLUG, CREATE, GROW = "updating.plug_volumes", "block_device_mapping.create_volumes", "block_device_mapping.create_disks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _pending(record: Record, facts: Facts) -> str:
     moving = [f"{each.volume.name} is {each.status}" for each in record.instance.volumes if each.status != "in-use"]
     if moving:
         return f"volume {', '.join(moving)}"
-    for name in (PLUG, CREATE):
+    for name in (PLUG, CREATE, GROW):
         with contextlib.suppress(errors.HostError):  # what cannot be mended so is drift, and told as such
             todo = steps.find(name).plan(record.instance, facts)
             if todo.actions:

@@ -32,11 +32,24 @@ def test_nothing_differs() -> None:
     assert differences(networks=(NetworkRequest("private", "10.0.0.5", "fa:16:3e:00:00:01"),)) == ()
 
 
+def test_a_larger_root_disk_is_taken_over() -> None:
+    larger = replace(FLAVOR, disk=5)
+    assert differences(larger) == ()
+    grown = compare.amended(MADE, SAME, Desired({"m1.tiny": larger}, networks={"private": Network("private", "phys0")}))
+    assert (grown.flavor, grown.disks[0].size) == (larger, 5 << 30)
+    assert (
+        compare.amended(MADE, SAME, Desired({"m1.tiny": replace(FLAVOR, disk=0)}, networks={"private": Network("private", "phys0")})).disks
+        == MADE.disks
+    )
+
+
 @pytest.mark.parametrize(
     ("flavor", "line"),
     [
         (replace(FLAVOR, ram=256), "flavor m1.tiny: ram: 128 -> 256"),
         (replace(FLAVOR, ram=256, swap=64), "flavor m1.tiny: ram: 128 -> 256, swap: 0 -> 64"),
+        (replace(FLAVOR, ram=256, disk=5), "flavor m1.tiny: ram: 128 -> 256"),
+        (replace(FLAVOR, disk=0), "flavor m1.tiny: disk: 1 -> 0"),
         (Flavor("m1.small", 1, 512, 1), "flavor: m1.tiny -> m1.small"),
     ],
 )

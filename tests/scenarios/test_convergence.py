@@ -255,3 +255,17 @@ def test_runs_keep_what_they_came_to(site: Site) -> None:
         ("hard-reboot", "failed", "0 changed, 0 unchanged, 1 failed"),
         ("apply", "ok", "1 changed, 0 unchanged, 0 failed"),
     ]
+
+
+@pytest.mark.parametrize("state", ["active", "stopped"])
+def test_a_root_disk_grows_where_it_is(site: Site, state: str) -> None:
+    site.apply("a", state=state)
+    larger = site.desired("a", state=state)
+    larger = replace(larger, flavors={"small": replace(larger.flavors["small"], disk=3)})
+    made, _ = plan.plan(site.app, larger)
+    assert [change.verb for change in made.pending] == ["update"]
+    starts = site.starts()
+    assert apply.apply(site.app, larger).recap == "1 changed, 0 unchanged, 0 failed"
+    record = site.record("a")
+    assert (record.instance.flavor.disk, record.instance.disks[0].size, site.starts()) == (3, 3 << 30, starts)
+    assert plan.plan(site.app, larger)[0].empty
