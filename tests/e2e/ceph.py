@@ -38,7 +38,7 @@ ceph-mon --mkfs -i a --monmap /run/ceph/monmap
 ceph-mon -i a --pid-file /run/ceph/mon.pid
 timeout 60 ceph osd new "$osd" 0
 ceph-osd -i 0 --mkfs --osd-uuid "$osd"
-ceph-osd -i 0 --pid-file /run/ceph/osd.pid
+n=0; until ceph-osd -i 0 --pid-file /run/ceph/osd.pid; do [ "$n" -lt 5 ]; n=$((n + 1)); sleep 1; done # on a busy machine it may ask before it has the monmap
 timeout 60 ceph osd pool create "$pool" 8 8
 timeout 60 ceph osd pool set "$pool" size 1 --yes-i-really-mean-it
 timeout 60 rbd pool init "$pool"
