@@ -221,6 +221,7 @@ def test_a_port_is_repaired_and_others_go_on(wired: tuple[Throwaway, Throwaway])
     ):
         host.sh(harm)
         assert plug(host, instance) == 1
+        assert reaches(host, instance.ports[0].tap, "10.0.0.2"), harm
     assert plug(host, instance) == 0
     assert host.run("ovs-vsctl", "list", "Port", names.hybrid(other.ports[0].id)[2]).stdout == before
 

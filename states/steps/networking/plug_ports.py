@@ -13,9 +13,11 @@ PATIENCE = 5.0
 
 # One fixed script, whatever is missing of a port: none of its devices stays without our mark because something died between two commands. The
 # bridge learns nothing and asks nobody (nova `_set_bridge_options`). A switch in user space (netdev) reads frames from the pair as they are, and
-# drops those whose checksum the guest left to its network card. Last the port, in one transaction: a stale one of its name is replaced.
+# drops those whose checksum the guest left to its network card. A port of this name is taken out first, in a transaction of its own: a switch in
+# user space keeps hold of the device that was there, and would never look at a new one.
 PLUG = """bridge=$1 near=$2 far=$3 switch=$4 tag=$5 mtu=$6 port=$7 mac=$8 vm=$9 owner=${10}
 quiet() { [ ! -e "/proc/sys/net/ipv6/conf/$1" ] || echo 1 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"; }
+ovs-vsctl --timeout=30 --if-exists del-port "$far" || exit
 [ -e "/sys/class/net/$bridge" ] || ip link add name "$bridge" type bridge || exit
 [ -e "/sys/class/net/$near" ] || { [ ! -e "/sys/class/net/$far" ] || ip link del dev "$far" || exit
   ip link add name "$near" type veth peer name "$far"; } || exit
@@ -26,7 +28,7 @@ ip link set dev "$bridge" type bridge stp_state 0 ageing_time 0 mcast_snooping 0
 datapath=$(ovs-vsctl --timeout=30 get Bridge "$switch" datapath_type) || exit
 [ "$datapath" != netdev ] || ethtool -K "$near" tx off || exit
 ip link set dev "$near" master "$bridge" up && ip link set dev "$far" up && ip link set dev "$bridge" up || exit
-ovs-vsctl --timeout=30 -- --if-exists del-port "$far" -- add-port "$switch" "$far" "tag=$tag" -- set Interface "$far" \
+ovs-vsctl --timeout=30 -- add-port "$switch" "$far" "tag=$tag" -- set Interface "$far" \
 "external_ids:iface-id=$port" "external_ids:attached-mac=\\"$mac\\"" "external_ids:vm-uuid=$vm" "external_ids:orchestrator-owner=$owner\""""
 
 
