@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from orchestrator.model.volume import Volume
 from orchestrator.planning.leg import tagged
 from orchestrator.planning.plan import StorageChange
 from orchestrator.ports.store import Run
+from orchestrator.ports.writes import Intent, Settle
 from orchestrator.services.app import App
 
 LANE, MAKE, REMOVE = "shared/storage", "storage.make_volumes", "storage.remove_volumes"
@@ -47,7 +49,7 @@ def remove(app: App, run: Run, doomed: Sequence[Volume]) -> None:
 def plan(app: App, wanted: Sequence[Volume], fresh: Set[str] = frozenset()) -> Iterator[StorageChange]:
     """What `make` would do. Raises HostError, and Conflict for a host that is not in the inventory."""
     for host, each in _by_host(wanted):
-        facts = _look(app, host, each)
+        facts = _look(app, None, host, each)
         for volume in each:
             work = _made(volume, facts, fresh)
             if work.actions:
@@ -80,21 +82,33 @@ def _removed(volume: Volume, facts: Facts) -> Work:
     return Work(tagged(driver.doom(volume, facts), REMOVE), driver.doomed(volume))
 
 
-def _look(app: App, host: str, volumes: Sequence[Volume]) -> Facts:
+def _look(app: App, run: Run | None, host: str, volumes: Sequence[Volume]) -> Facts:
+    """The facts of the volumes; a `run` waits for what dead runs began there, which then counts as over."""
     if host not in app.inventory.hosts:
         why = f"volume {volumes[0].name!r} is there"
         raise errors.Conflict(f"host {host!r} is not in the inventory", why=why, hint="give the right one with -i")
     keys = [key for volume in volumes for key in drivers.find(volume.backend).needs(volume)]
-    return _read(app, host, Batch(f"look-storage-{host}", 0), keys, lambda record: None)
+    left = _left(app, host) if run else ()
+    facts = _read(app, host, Batch(f"look-storage-{host}", 0, attach=left), keys, lambda record: None)
+    if run and left:
+        app.store.commit(run, [Settle(job, "observed") for job in left])
+    return facts
+
+
+def _left(app: App, host: str) -> tuple[str, ...]:
+    """Jobs of dead runs that work, or worked, on the host's volumes."""
+    alive = {each.id for each in app.store.runs() if each.status == "running"}
+    jobs = (each for each in app.store.open_jobs() if each.host == host and each.run not in alive)
+    return tuple(each.job for each in jobs if LANE in dict(each.lanes))
 
 
 def _read(app: App, host: str, batch: Batch, keys: Sequence[Key], on_record: Callable[[Record], None]) -> Facts:
-    sent = Batch(batch.job, batch.epoch, batch.lanes, gather.commands(keys))
+    sent = dataclasses.replace(batch, reads=gather.commands(keys))
     return gather.parse(keys, app.transport.run(app.inventory.hosts[host], sent, on_record))
 
 
 def _carry_out(app: App, run: Run, host: str, volumes: Sequence[Volume], judge: Callable[[Volume, Facts], Work]) -> None:
-    facts = _look(app, host, volumes)
+    facts = _look(app, run, host, volumes)
     work = [judge(volume, facts) for volume in volumes]
     actions = tuple(action for each in work for action in each.actions)
     if not actions:
@@ -109,7 +123,13 @@ def _carry_out(app: App, run: Run, host: str, volumes: Sequence[Volume], judge: 
             failures.append(fault)
 
     job = f"{run.id}-{host}-storage-{volumes[0].id}-{actions[0].step}"
-    found = _read(app, host, Batch(job, run.epoch, (Lane(LANE, actions),)), list(expects), follow)
+    app.store.commit(run, [Intent(job, host, (), lanes=((LANE, tuple(action.step for action in actions)),))])
+    try:
+        found = _read(app, host, Batch(job, run.epoch, (Lane(LANE, actions),)), list(expects), follow)
+    except errors.Unreachable:
+        app.store.commit(run, [Settle(job, "unsent")])
+        raise
+    app.store.commit(run, [Settle(job, "failed" if failures else "done")])
     if failures:
         raise failures[0]
     for key, value in expects.items():

@@ -170,7 +170,7 @@ class World:
         fleet.on_action = killer.on_action
         opened = stores.open(f"sqlite:///{self.folder}/state.db", Clock(), Ids())
         store = Watched(opened, killer)
-        host = Host(HOST, HOST, virt_type="qemu", physical_networks={"phys0": "br-phys0"})
+        host = Host(HOST, HOST, virt_type="qemu", physical_networks={"phys0": "br-phys0"}, volume_backends={"iscsi": {}})
         app = App(Inventory({HOST: host}, {"all": (HOST,)}), fleet, store, Clock())  # type: ignore[arg-type]
         reports = [self._do(app, fleet, verb) for verb in verbs]
         opened.close()
