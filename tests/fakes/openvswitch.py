@@ -42,8 +42,8 @@ def _command(state: State, switches: dict[str, Switch], command: tuple[str, ...]
     match command:
         case ("--may-exist", "add-br", name):
             if name not in switches:
-                switches[name] = Switch("system")
-                state.links.setdefault(name, Link("openvswitch"))
+                switches[name] = Switch("netdev")
+                state.links.setdefault(name, Link("tun"))
         case ("set", "Bridge", name, assigned):
             _assign(switches[name], assigned)
         case ("--may-exist", "add-port", name, port):

@@ -209,7 +209,7 @@ class State:
         for domain in self.domains.values():
             domain.end()
         self.links = {"lo": Link("", True)} | {name: Link("", True) for name, link in self.links.items() if not link.kind and name != "lo"}
-        self.links |= {name: Link("openvswitch") for name in self.switches or {}}
+        self.links |= {name: Link("tun") for name in self.switches or {}}
         self.namespaces, self.outlets, self.forwards = {}, {}, False
         self.filters, self.sets = {}, {}
         self.epochs, self.jobs, self.numbers = {}, {}, 0
