@@ -16,7 +16,9 @@ from orchestrator.states.step import Todo
 from orchestrator.states.steps.teardown import power
 
 PATIENCE = 0.0
-FITS = '[ "$(stat -c %s -- "$1")" -le "$2" ] || { echo "the image has a disk of $(stat -c %s -- "$1") bytes, the flavor one of $2"; exit 1; }'
+FITS = (
+    '[ "$(stat -c %s -- "$1")" -le "$2" ] || { echo "the image has a disk of $(stat -c %s -- "$1") bytes, the flavor one of $2"; exit 1; }'
+)
 """base bytes: an image from elsewhere is only measured once it is there; an overlay smaller than its base would cut it off."""
 
 
