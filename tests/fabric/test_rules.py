@@ -13,10 +13,13 @@ from orchestrator.drivers.firewall import restore
 from orchestrator.facts import bridge_nf, ipset, rules
 from orchestrator.model import errors
 from orchestrator.model.desired import Rule
+from orchestrator.states import step as steps
 from orchestrator.states.steps.fabric import ensure_rules
 from tests.fabric import throwaway
 from tests.fabric.throwaway import Throwaway
-from tests.samples import groups
+from tests.fakes import netfilter
+from tests.fakes.host import FakeFleet
+from tests.samples import groups, instances, situations
 
 pytestmark = [pytest.mark.practice_hosts, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 STEPS = ("fabric.ensure_rules", "fabric.ensure_frames")
@@ -210,3 +213,22 @@ def test_members_come_and_go_by_themselves(host: Throwaway) -> None:
     wanted = groups.fabric(groups.ONE, groups=(groups.group("web", rule, (groups.ONE, groups.TWO)),))
     assert host.ensure(wanted, *STEPS) == 1
     assert unstamped(host.sh("iptables-save")) == unstamped(before)
+
+
+def test_the_in_memory_host_saves_what_the_kernel_saves(host: Throwaway) -> None:
+    """The same actions on both. Where they differ, the in-memory one is wrong."""
+    fleet = FakeFleet([instances.HOST.name])
+    row = (groups.ONE,), (groups.ONE, groups.TWO), (groups.TWO,), ()
+    made = [everything(), *(groups.fabric(*ports, groups=(groups.WEB_GROUP, groups.ADMIN_GROUP)) for ports in row)]
+    for fabric in made:
+        for name in STEPS:
+            step = steps.find_fabric(name)
+            actions = step.plan(fabric, host.look(step.needs(fabric))).actions
+            assert step.plan(fabric, situations.look(fleet, step.needs(fabric))).actions == actions
+            host.perform(actions)
+            situations.run(fleet, actions)
+            assert situations.look(fleet, step.needs(fabric)) == host.look(step.needs(fabric))
+        for tool in ("iptables", "ip6tables", "ebtables"):
+            real = [line for line in host.sh(f"{tool}-save").splitlines() if "orc7c9e66" in line]
+            faked = [line for line in netfilter.save(fleet.hosts[instances.HOST.name], tool) if "orc7c9e66" in line]
+            assert sorted(real) == sorted(faked)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 
 from orchestrator.drivers.firewall import restore
@@ -22,7 +23,7 @@ PACKETS = {
 }
 FRAMES = {"filter": ("INPUT", "FORWARD", "OUTPUT"), "nat": ("PREROUTING", "OUTPUT", "POSTROUTING")}
 BUILT_IN = {"iptables": PACKETS, "ip6tables": PACKETS, "ebtables": FRAMES}
-NAMES = {number: name for name, number in reversed(re.findall(r"(\S+) (\d+)", rules.NETBASE))}
+NAMES = {number: name for name, number in reversed(re.findall(r"(\S+) (\d+)", rules.NETBASE))} | rules.KNOWN
 Tables = dict[str, dict[str, list[str]]]
 
 
@@ -44,7 +45,13 @@ def save(state: State, tool: str) -> Iterator[str]:
 
 
 def _printed(rule: str) -> str:
+    rule = re.sub(r"(?<=-[sd] )[0-9a-f.]*:\S*(?=/)", lambda match: _address(match[0]), rule)
     return re.sub(r"(?<=-p )\d+(?= )", lambda match: NAMES.get(match[0], match[0]), rule)
+
+
+def _address(text: str) -> str:
+    """As the C library writes it."""
+    return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, text))
 
 
 def load(state: State, tool: str, lines: Sequence[str]) -> Result:
