@@ -36,10 +36,10 @@ def shown(wiring: Wiring) -> Iterator[Callable[[Progress], None]]:
 
 
 def lines(verbose: int) -> Callable[[Progress], None]:
-    """A line for each state entered and each failure; for each step as well when verbose."""
+    """A line for each state entered and each failure; when verbose, for each step, and for what hosts' instances share, as well."""
 
     def report(progress: Progress) -> None:
-        if progress.step and not (verbose or progress.result == "failed"):
+        if (progress.step or not progress.name) and not (verbose or progress.result == "failed"):
             return
         step = names.step_within(progress.state, progress.step)
         what = ": ".join(word for word in (progress.state, step, progress.result) if word)

@@ -35,9 +35,8 @@ def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
     def once(run: Run, expected: str | None, first: int = 0) -> tuple[Plan, Outcomes]:
         plan = _settle(app, run, desired, expected)
         courses = [change.course for change in plan.pending if change.course]
-        return plan, carry_out(
-            app, app.context(run), courses, partial(_onward, desired), {each.fabric.host: each for each in plan.ground}, first
-        )
+        ground = {each.fabric.host: each for each in plan.ground}
+        return plan, carry_out(app, app.context(run), (courses, ground), partial(_onward, desired), first)
 
     def work(run: Run) -> Report:
         plan, (outcomes, hosts) = once(run, fingerprint)

@@ -20,13 +20,13 @@ ROUNDS = 4
 GOALS = {"active": "ACTIVE", "stopped": "STOPPED"}
 
 Onward = Callable[[Record, Facts, Groundwork | None], Course | None]
+Work = tuple[Sequence[Course], Mapping[str, Groundwork]]
+"""What is to be done: courses, and by host what comes before those that start a guest."""
 Outcomes = tuple[dict[str, Outcome], dict[str, Outcome]]
 """By instance, and by host for what its instances share."""
 
 
-def carry_out(
-    app: App, context: Context, courses: Sequence[Course], onward: Onward, ground: Mapping[str, Groundwork] | None = None, first: int = 0
-) -> Outcomes:
+def carry_out(app: App, context: Context, work: Work, onward: Onward, first: int = 0) -> Outcomes:
     """What became of the instances, and of the hosts' groundwork.
 
     After each round `onward` says how an instance that arrived goes on, None when it is where it should be. `first` numbers the rounds: a run's
@@ -34,13 +34,13 @@ def carry_out(
     """
     outcomes: dict[str, Outcome] = {}
     hosts: dict[str, Outcome] = {}
-    work = ground or {}
+    courses, ground = work
     for number in range(first, first + ROUNDS):
-        if not courses and not any(each.changes for each in work.values()):
+        if not courses and not any(each.changes for each in ground.values()):
             break
         arrived = []
         with peers.supplied(app, courses) as ready:
-            ended = _round(app, context, ready, work, number)
+            ended = _round(app, context, (ready, ground), number)
         for outcome in ended:
             if not outcome.name:
                 hosts[outcome.host] = outcome
@@ -48,7 +48,7 @@ def carry_out(
             earlier = outcomes.get(outcome.name)
             outcomes[outcome.name] = outcome if earlier is None else _sum(earlier, outcome)
             arrived += [outcome.name] if outcome.status == "changed" else []
-        courses, work = _next(app, context, arrived, onward)
+        courses, ground = _next(app, context, arrived, onward)
     return outcomes, hosts
 
 
@@ -56,7 +56,8 @@ def _sum(earlier: Outcome, outcome: Outcome) -> Outcome:
     return Outcome(outcome.name, outcome.host, outcome.state, outcome.status, earlier.steps + outcome.steps, outcome.fault)
 
 
-def _round(app: App, context: Context, courses: Sequence[Course], ground: Mapping[str, Groundwork], number: int) -> list[Outcome]:
+def _round(app: App, context: Context, work: Work, number: int) -> list[Outcome]:
+    courses, ground = work
     by_host: dict[str, list[Course]] = {host: [] for host, each in ground.items() if each.changes}
     for course in courses:
         by_host.setdefault(course.record.instance.host, []).append(course)
@@ -71,7 +72,7 @@ def _round(app: App, context: Context, courses: Sequence[Course], ground: Mappin
         return [outcome for outcomes in pool.map(run, by_host) for outcome in outcomes]
 
 
-def _next(app: App, context: Context, arrived: Sequence[str], onward: Onward) -> tuple[list[Course], dict[str, Groundwork]]:
+def _next(app: App, context: Context, arrived: Sequence[str], onward: Onward) -> Work:
     known = app.store.records()
     records = [record for record in known if record.instance.name in arrived and record.state != GOALS.get(record.wanted)]
     if not records:

@@ -45,7 +45,7 @@ def act(app: App, verb: str, names: Sequence[str]) -> Report:
         wishes: list[Write] = [Want(record.instance.uuid, WANTED[verb]) for record in reached if verb != "destroy"]
         app.store.commit(run, wishes + grounds.noted(app, ground.values()))
         context = app.context(run)
-        outcomes, wired = carry_out(app, context, [each for each in charted.values() if each], _towards(verb), ground)
+        outcomes, wired = carry_out(app, context, ([each for each in charted.values() if each], ground), _towards(verb))
         elsewhere = stale - {host.name for host in hosts}
         failed = {name for name, each in wired.items() if each.status != "changed"}
         wired = grounds.merged(wired, grounds.follow(app, context, ROUNDS, elsewhere | failed | unreachable.keys()))

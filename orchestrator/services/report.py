@@ -41,6 +41,5 @@ class Report:
         """`2 changed, 1 unchanged, 0 failed`, and what else there is."""
         always = [f"{self.count(status)} {status}" for status in ("changed", "unchanged", "failed")]
         more = [f"{self.count(status)} {status}" for status in ("unknown", "unreachable", "locked", "pending") if self.count(status)]
-        touched = {outcome.host for outcome in self.outcomes if outcome.status != "unchanged"}
-        alone = [outcome.host for outcome in self.hosts if outcome.status == "changed" and outcome.host not in touched]
-        return ", ".join(always + more + ([f"shared things changed on {', '.join(sorted(alone))}"] if alone else []))
+        wired = [outcome.host for outcome in self.hosts if outcome.status == "changed" and not self.count("changed")]
+        return ", ".join(always + more + ([f"shared things changed on {', '.join(sorted(wired))}"] if wired else []))

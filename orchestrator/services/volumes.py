@@ -148,7 +148,7 @@ def _update(app: App, run: Run, name: str, number: int) -> Outcome:
         return Outcome(name, host.name, record.state, "unreachable", fault=str(seen.error))
     triggers = () if TABLE.state(record.state).busy else ("update",)
     charted = course.chart(record, triggers, seen.facts)
-    outcomes, _ = carry_out(app, app.context(run), [charted], _no_more, first=number)
+    outcomes, _ = carry_out(app, app.context(run), ([charted], {}), _no_more, number)
     return outcomes[name]
 
 

@@ -150,8 +150,7 @@ def test_a_new_instance_whose_hosts_are_all_away_does_not_stop_the_others(site: 
     assert (report.exit_code, report.recap) == (4, "1 changed, 0 unchanged, 0 failed, 1 unreachable")
     assert [record.instance.name for record in site.store.records()] == ["b"]
     site.fleet.heal("n2")
-    done = apply.apply(site.app, wished).recap
-    assert done == "1 changed, 1 unchanged, 0 failed, shared things changed on n1", "its group has a member more"
+    assert apply.apply(site.app, wished).recap == "1 changed, 1 unchanged, 0 failed"
 
 
 def test_what_an_interrupted_destroy_leaves_is_finished_and_made_anew_when_wanted(site: Site) -> None:
