@@ -12,6 +12,7 @@ BLOCK_DEVICE_MAPPING = (
     "block_device_mapping.make_swap_base",
     "block_device_mapping.create_disks",
     "block_device_mapping.write_config_drive",
+    "block_device_mapping.fetch_volume_images",
     "block_device_mapping.create_volumes",
     "block_device_mapping.connect_volumes",
 )
@@ -20,6 +21,7 @@ TEARDOWN = ("teardown.destroy_domain", "teardown.undefine_domain", "teardown.dis
 RELEASE = "updating.release_volumes"
 UPDATING = (
     "block_device_mapping.create_disks",  # grown
+    "block_device_mapping.fetch_volume_images",
     "block_device_mapping.create_volumes",
     "block_device_mapping.connect_volumes",
     *SPAWNING[:2],

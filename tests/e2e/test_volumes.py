@@ -20,7 +20,7 @@ pytestmark = [
 PLAY = """\
 - hosts: {hosts}
   flavors:
-    - {{name: tiny, vcpus: 1, ram: 64, disk: 1}}
+    - {{name: tiny, vcpus: 1, ram: 128, disk: 1}}
   images:
     - {{name: guest, source: "{image}", properties: {{os_shutdown_timeout: 3}}}}
   volumes: {volumes}
@@ -74,7 +74,7 @@ def two(operator: Operator, backend: str, attached: str = "[data]") -> tuple[gue
 
 def disk(operator: Operator) -> str:
     """How a guest finds the volume: by its id."""
-    return f"$(disk {volumes(operator)['data']['id']})"
+    return f'"$(disk {volumes(operator)["data"]["id"]})"'
 
 
 @pytest.mark.parametrize("backend", ["iscsi", "rbd"])

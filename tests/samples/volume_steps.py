@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestrator.model.instance import Instance
+from orchestrator.rendering import volumes as paths
 from tests.fakes.state import File, State
 from tests.samples import events, instances, volumes
 from tests.samples.situations import Case
 
 PLAIN = instances.new(1, instances.port(1))
+FETCH = "block_device_mapping.fetch_volume_images"
+CREATE = "block_device_mapping.create_volumes"
 CONNECT, DEFINE, START = "block_device_mapping.connect_volumes", "spawning.define_domain", "spawning.start_domain"
 PLUG, RELEASE, DISCONNECT = "updating.plug_volumes", "updating.release_volumes", "teardown.disconnect_volumes"
 REMOTE = (volumes.ISCSI, volumes.RBD, volumes.KEYED_RBD, volumes.READ_ONLY)
@@ -21,6 +24,10 @@ BY_HOST = replace(PLAIN, volumes=volumes.attached(volumes.HOST_ISCSI))
 HOST_LEAVING = replace(PLAIN, volumes=volumes.attached(volumes.HOST_ISCSI, status="detaching"))
 GROWN = replace(PLAIN, volumes=volumes.attached(replace(volumes.RBD, size=5)))
 DEVICE = "/dev/disk/by-path/ip-192.0.2.21:3260-iscsi-iqn.2010-10.org.openstack:volume-20000000-0000-4000-8000-000000000003-lun-1"
+NEAR = replace(PLAIN, volumes=volumes.attached(volumes.LOCAL, status="attaching"))
+HAS = replace(PLAIN, volumes=volumes.attached(volumes.LOCAL))
+LARGER = replace(PLAIN, volumes=volumes.attached(replace(volumes.LOCAL, size=3)))
+FILLED = replace(PLAIN, volumes=volumes.attached(volumes.FILLED, status="attaching"))
 
 
 def device(state: State, instance: Instance) -> None:
@@ -51,6 +58,16 @@ CASES = (
     Case(CONNECT, "leaving", LEAVING),
     Case(CONNECT, "by_the_host", BY_HOST),
     Case(CONNECT, "by_the_host_already", BY_HOST, device),
+    Case(CREATE, "none", WITH),
+    Case(CREATE, "missing", NEAR),
+    Case(CREATE, "interrupted", NEAR, events.file(lambda instance: f"{paths.path(instance.volumes[0].volume)}.part")),
+    Case(CREATE, "from_image", FILLED, after=FETCH),
+    Case(FETCH, "none", NEAR),
+    Case(FETCH, "missing", FILLED),
+    Case(FETCH, "there", FILLED, after=FETCH),
+    Case(CREATE, "there", NEAR, after=CREATE),
+    Case(CREATE, "to_grow", LARGER, after=CREATE, built_as=NEAR),
+    Case(CREATE, "lost", HAS, blocked=True),
     Case(PLUG, "none", PLAIN, after=START),
     Case(PLUG, "off", ATTACHING, after=DEFINE),
     Case(PLUG, "arriving", ARRIVING, secrets, after=START, built_as=PLAIN),

@@ -10,6 +10,12 @@ from tests.samples import instances
 DIRECTORY = "/var/lib/orchestrator/volumes"
 PORTAL = {"directory": DIRECTORY, "address": "192.0.2.21", "port": "3260"}
 LOCAL = Volume("10000000-0000-4000-8000-000000000001", "data", 1, "local", "h1", options={"directory": f"{instances.PATH}/volumes"})
+FILLED = replace(
+    LOCAL,
+    id="10000000-0000-4000-8000-000000000007",
+    image=instances.image(),
+    options={**LOCAL.options, "base": instances.new(1).disks[0].base.path},
+)
 ISCSI = Volume("20000000-0000-4000-8000-000000000002", "logs", 2, "iscsi", "h1", options=PORTAL)
 ONE_GIB = replace(ISCSI, size=1)
 HOST_ISCSI = replace(ISCSI, id="20000000-0000-4000-8000-000000000003", name="host", options={**PORTAL, "initiator": "host"})
