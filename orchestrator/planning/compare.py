@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.commands import quoting
-from orchestrator.model.desired import Desired, Flavor, InstanceRequest, NetworkRequest
-from orchestrator.model.instance import Instance, Port
+from orchestrator.model import names
+from orchestrator.model.desired import Desired, Flavor, Image, InstanceRequest, NetworkRequest
+from orchestrator.model.instance import Base, Disk, Instance, Port
 
 NONE = "none"
 
@@ -23,12 +25,15 @@ def differences(instance: Instance, request: InstanceRequest, desired: Desired) 
     )
 
 
-def amended(instance: Instance, request: InstanceRequest, desired: Desired) -> Instance:
-    """The instance with what changes while it runs taken over from the playbook: its ports' security, what its networks tell, a larger root disk."""
+def amended(instance: Instance, request: InstanceRequest, desired: Desired, anew: bool = False) -> Instance:
+    """The instance with what changes while it runs taken over from the playbook: its ports' security, what its networks tell, a larger root disk.
+
+    `anew`: nothing of it is on its host, so that its image may be another one.
+    """
     networks = {name: desired.networks.get(name, network) for name, network in instance.networks.items()}
     pairs = zip(instance.ports, request.networks, strict=False)
     ports = tuple(_secured(port, wish, request, desired) for port, wish in pairs)
-    grown = _grown(instance, desired.flavors[request.flavor])
+    grown = _imaged(_grown(instance, desired.flavors[request.flavor]), desired.images.get(request.image), anew)
     return dataclasses.replace(grown, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
 
 
@@ -40,6 +45,24 @@ def _grown(instance: Instance, wished: Flavor) -> Instance:
         dataclasses.replace(disk, size=max(disk.size, wished.disk << 30)) if disk.name == "disk" else disk for disk in instance.disks
     )
     return dataclasses.replace(instance, flavor=dataclasses.replace(instance.flavor, disk=wished.disk), disks=disks)
+
+
+def _imaged(instance: Instance, wished: Image | None, anew: bool) -> Instance:
+    """Where an image comes from may change; what it is, only before the first build that went well: disks rest on its very bytes."""
+    if wished is None or wished.name != instance.image.name:
+        return instance
+    if wished.digest == instance.image.digest and not anew:
+        return dataclasses.replace(instance, image=dataclasses.replace(instance.image, source=wished.source, size=wished.size))
+    if not anew:
+        return instance
+    disks = tuple(_rebased(disk, wished) if disk.base.kind == "image" else disk for disk in instance.disks)
+    return dataclasses.replace(instance, image=wished, disks=disks)
+
+
+def _rebased(disk: Disk, image: Image) -> Disk:
+    instances_path = posixpath.dirname(posixpath.dirname(disk.base.path))
+    base = Base("image", names.base(instances_path, names.image_id(image.name, image.digest)), image.virtual_size)
+    return dataclasses.replace(disk, base=base, size=max(disk.size, image.virtual_size))
 
 
 def _secured(port: Port, wish: NetworkRequest, request: InstanceRequest, desired: Desired) -> Port:

@@ -65,9 +65,10 @@ def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Deci
 
 def _amended(record: Record, desired: Desired) -> Record:
     wish = desired.instances.get(record.instance.name)
-    return (
-        dataclasses.replace(record, instance=compare.amended(record.instance, wish, desired)) if wish and wish.state != "absent" else record
-    )
+    if wish is None or wish.state == "absent":
+        return record
+    anew = record.state == "ERROR" and not record.instance.launched
+    return dataclasses.replace(record, instance=compare.amended(record.instance, wish, desired, anew))
 
 
 def _place(

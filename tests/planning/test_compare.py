@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.model.desired import NO_IMAGE, Desired, Flavor, InstanceRequest, Network, NetworkRequest, Subnet
+from orchestrator.model.desired import NO_IMAGE, Desired, Flavor, Image, InstanceRequest, Network, NetworkRequest, Subnet
+from orchestrator.model.instance import Instance
 from orchestrator.model.volume import Attachment, Volume
 from orchestrator.planning import compare
 from tests.samples import instances
@@ -105,3 +106,21 @@ def test_a_boot_volume_that_differs() -> None:
     made = replace(MADE, image=NO_IMAGE, volumes=(booted,))
     assert compare.differences(made, request, Desired({FLAVOR.name: FLAVOR})) == ("boot_volume: root -> other",)
     assert compare.differences(made, replace(request, boot_volume="root"), Desired({FLAVOR.name: FLAVOR})) == ()
+
+
+def test_an_image_may_come_from_elsewhere_and_be_another_before_the_first_build() -> None:
+    was = replace(MADE, image=replace(MADE.image, virtual_size=1 << 20))
+    moved = replace(was.image, source="https://images.example.com/cirros.qcow2")
+    other = replace(was.image, digest="0" * 64)
+    world = Desired({"m1.tiny": FLAVOR}, networks={"private": Network("private", "phys0")})
+
+    def amended(image: Image, anew: bool) -> Instance:
+        return compare.amended(was, SAME, replace(world, images={"cirros": image}), anew)
+
+    assert amended(moved, anew=False).image == moved
+    assert amended(moved, anew=False).disks == was.disks
+    assert amended(other, anew=False) == was
+    again = amended(other, anew=True)
+    assert again.image == other
+    assert again.disks[0].base.path != was.disks[0].base.path
+    assert again.disks[0].size == was.disks[0].size
