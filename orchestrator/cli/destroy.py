@@ -32,11 +32,11 @@ def destroy(wiring: Wiring, targets: tuple[str, ...], with_volumes: bool, yes: b
     from orchestrator.services import lifecycle, volumes
 
     names = _names(wiring, targets)
-    if not names:
+    if not names and not wiring.settings.inventory:
         forms.tell("none of them exists: nothing to destroy")
         return
     owned = _volumes(wiring, names) if with_volumes else ()
-    if not yes:
+    if names and not yes:
         _ask(names, owned)
     with progress.shown(wiring) as report:
         app = wiring.app(report)
@@ -44,6 +44,8 @@ def destroy(wiring: Wiring, targets: tuple[str, ...], with_volumes: bool, yes: b
         free = [record.volume.name for record in app.store.volumes() if record.volume.name in owned and record.instance is None]
         if free:
             volumes.delete(app, free)
+    if not names and not done.hosts:
+        forms.tell("none of them exists: nothing to destroy")
     progress.end(wiring, done, output)
 
 

@@ -83,7 +83,7 @@ def _begin(context: Context, host: Host, trackers: Sequence[Tracker], work: tupl
         writes += [] if tracker.fault else tracker.advance()
     undo = {tracker.instance.uuid: tracker.undo() for tracker in trackers if not tracker.fault}
     uuids = tuple(tracker.instance.uuid for tracker in trackers)
-    writes += [Resource("fabric", host.name, "")] if base else []  # not known from now on, until it was seen
+    writes += [Resource("fabric", host.name, fabrics.UNKNOWN)] if base else []  # from now on, until it was seen
     context.store.commit(context.run, [Intent(job, host.name, uuids, undo, _steps(lanes)), *writes])
     for tracker in trackers:
         context.report(Progress(tracker.instance.name, host.name, tracker.state))

@@ -13,6 +13,10 @@ from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Port
 
 
+UNKNOWN = "?"
+"""Stands for a digest while nobody knows what is on the host."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """Every instance of the store, on whatever host, the groups as they are to be, and the inventory's hosts."""

@@ -105,7 +105,7 @@ class Seen:
 class Resource:
     """A recorded noun of the playbook (flavor, image, network, keypair, security_group), for `get` and `describe`; `body` is JSON.
 
-    Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "" while nobody knows.
+    Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "?" while nobody knows.
     """
 
     kind: str

@@ -13,7 +13,6 @@ from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.services import grounds, peers
 from orchestrator.services.app import App
-from orchestrator.services.observe import observe
 
 ROUNDS = 4
 """No wish needs more courses in a row (resume a stop, find it stopped, start); more would mean that two of them undo each other."""
@@ -73,13 +72,11 @@ def _round(app: App, context: Context, work: Work, number: int) -> list[Outcome]
 
 
 def _next(app: App, context: Context, arrived: Sequence[str], onward: Onward) -> Work:
-    known = app.store.records()
-    records = [record for record in known if record.instance.name in arrived and record.state != GOALS.get(record.wanted)]
+    records = [record for record in app.store.records() if record.instance.name in arrived and record.state != GOALS.get(record.wanted)]
     if not records:
         return [], {}
     hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
-    made = grounds.of(app, [record.instance for record in known])
-    seen = observe(app, hosts, records, context.run, made)
+    made, seen = grounds.look(app, hosts, records, context.run)
     ground = grounds.chart(made, seen)
     going = [record for record in records if not seen[record.instance.host].error]
     found = (onward(record, seen[record.instance.host].facts, ground.get(record.instance.host)) for record in going)

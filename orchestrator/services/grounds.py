@@ -13,16 +13,19 @@ from concurrent import futures
 
 from orchestrator.engine import runner
 from orchestrator.engine.context import Context, Outcome
-from orchestrator.model import desired
+from orchestrator.model import desired, errors
 from orchestrator.model.fabric import Fabric
-from orchestrator.model.instance import Instance
+from orchestrator.model.host import Host
+from orchestrator.model.instance import Instance, Record
 from orchestrator.planning import fabrics, groundwork
 from orchestrator.planning.groundwork import Groundwork
+from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Resource, Write
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
 
 KIND = "fabric"
+TRIES = 5
 
 
 def groups(app: App, wish: desired.Desired | None = None) -> dict[str, desired.SecurityGroup]:
@@ -54,6 +57,29 @@ def concerned(app: App, made: Mapping[str, Fabric]) -> set[str]:
     return {name for name, fabric in made.items() if fabrics.digest(fabric) != known.get(name, "")}
 
 
+def look(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run) -> tuple[dict[str, Fabric], dict[str, Observation]]:
+    """The fabrics, and what was seen of the hosts. The fabrics were the same after the look: what another run has put on a host by now was in its
+    records before, so that nothing that was seen is taken for left over. Raises Conflict when they keep changing.
+    """
+    for _ in range(TRIES):
+        made = of(app, _instances(app))
+        seen = observe(app, hosts, records, run, made)
+        if of(app, _instances(app)) == made:
+            return made, seen
+    raise changing()
+
+
+def changing() -> errors.Conflict:
+    """Other runs record something new whenever this one has looked."""
+    return errors.Conflict(
+        "what the hosts share keeps changing", why="other runs place or change instances all the time", hint="run it again"
+    )
+
+
+def _instances(app: App) -> list[Instance]:
+    return [record.instance for record in app.store.records()]
+
+
 def chart(made: Mapping[str, Fabric], seen: Mapping[str, Observation]) -> dict[str, Groundwork]:
     """The groundwork of the hosts that were seen."""
     there = (name for name in made if name in seen and not seen[name].error)
@@ -69,11 +95,11 @@ def noted(app: App, charted: Iterable[Groundwork]) -> list[Write]:
 
 def follow(app: App, context: Context, number: int, left: Set[str]) -> dict[str, Outcome]:
     """What the run's own changes ask of hosts now that they are made: what nothing needs any more goes. `left`: hosts to leave alone."""
-    made = of(app, [record.instance for record in app.store.records()])
+    made = of(app, _instances(app))
     hosts = [app.inventory.hosts[name] for name in made if name in concerned(app, made) - left]
     if not hosts or context.stopping.is_set():
         return {}
-    seen = observe(app, hosts, (), context.run, made)
+    made, seen = look(app, hosts, (), context.run)
     charted = chart(made, seen)
     if writes := noted(app, charted.values()):
         app.store.commit(context.run, writes)

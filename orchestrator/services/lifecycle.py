@@ -25,7 +25,10 @@ STARTS = ("start", "hard-reboot")
 
 
 def act(app: App, verb: str, names: Sequence[str]) -> Report:
-    """Do `verb` to the instances called `names`. Raises NotFound, StateError (before anything is done to any), LockHeld."""
+    """Do `verb` to the instances called `names`; without any, destroy what earlier ones left of what instances shared.
+
+    Raises NotFound, StateError (before anything is done to any), LockHeld.
+    """
 
     def work(run: Run) -> Report:
         records = pick(app, names)
@@ -33,9 +36,9 @@ def act(app: App, verb: str, names: Sequence[str]) -> Report:
         if verb in STARTS:
             volumes = [each.volume for record in records for each in record.instance.volumes if not each.leaving]
             storage.make(app, run, [volume for volume in volumes if volume.backend != "local"])
-        stale = grounds.concerned(app, made := grounds.of(app, [record.instance for record in app.store.records()]))
-        seen = observe(app, hosts, records, run, made if verb in STARTS else None)
-        ground = grounds.chart(made, seen) if verb in STARTS else {}
+        stale = grounds.concerned(app, grounds.of(app, [record.instance for record in app.store.records()]))
+        made, seen = grounds.look(app, hosts, records, run) if verb in STARTS else ({}, observe(app, hosts, records, run))
+        ground = grounds.chart(made, seen)
         unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
         reached = [record for record in records if record.instance.host not in unreachable]
         charted = {
@@ -46,7 +49,7 @@ def act(app: App, verb: str, names: Sequence[str]) -> Report:
         app.store.commit(run, wishes + grounds.noted(app, ground.values()))
         context = app.context(run)
         outcomes, wired = carry_out(app, context, ([each for each in charted.values() if each], ground), _towards(verb))
-        elsewhere = stale - {host.name for host in hosts}
+        elsewhere = set() if verb == "destroy" else stale - {host.name for host in hosts}  # an interrupted destroy is finished by another
         failed = {name for name, each in wired.items() if each.status != "changed"}
         wired = grounds.merged(wired, grounds.follow(app, context, ROUNDS, elsewhere | failed | unreachable.keys()))
         found = [_outcome(record, outcomes, unreachable) for record in records]

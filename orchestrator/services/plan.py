@@ -32,6 +32,15 @@ def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Deci
     Raises Conflict when the playbook says something else of an existing instance than what it was made of, or a host already has what would be made;
     NoValidHost.
     """
+    for _ in range(grounds.TRIES):
+        known = app.store.snapshot().records
+        made = _plan(app, desired, run)
+        if [record.instance for record in app.store.snapshot().records] == [record.instance for record in known]:
+            return made  # what was seen on the hosts was recorded before, so nothing of another run is taken for left over
+    raise grounds.changing()
+
+
+def _plan(app: App, desired: Desired, run: Run | None) -> tuple[Plan, Decide]:
     volumes = volume_wishes.of(app, app.store.snapshot(), desired)
     snapshot = volumes.snapshot
     storage_changes = tuple(storage.plan(app, volumes.wanted, volumes.fresh))

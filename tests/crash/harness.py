@@ -179,7 +179,8 @@ class World:
     def _do(self, app: App, fleet: FakeFleet, verb: str) -> Report:
         if verb == FAILING:
             fleet.fail(HOST, "qemu:///system start", stderr="error: no memory")
-        return apply.apply(app, self.desired()) if "apply" in verb else lifecycle.act(app, verb, ["vm"])
+        there = [record.instance.name for record in app.store.records()]  # `destroy site.yaml` names those of its instances that there are
+        return apply.apply(app, self.desired()) if "apply" in verb else lifecycle.act(app, verb, there)
 
 
 def points(counts: dict[str, int], deaths: Sequence[tuple[str, str]] = DEATHS) -> list[Point]:

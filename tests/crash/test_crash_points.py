@@ -150,9 +150,6 @@ def test_a_crash_in_the_recovery_from_a_crash_converges(memory: Path, capsys: py
 
 def resume(world: World, verb: str) -> None:
     """What an operator does after a crash: the same again, an apply even twice. A hard reboot that had begun is finished by `apply`."""
-    found = record(world)
-    if found is None and verb == "destroy":
-        return
     begun = open_jobs(world) or len(world.fleet().hosts[HOST].jobs) > 1
     again = {"apply": ("apply", "apply"), "hard-reboot": ("apply",) if begun else ("hard-reboot",)}.get(verb, (verb,))
     assert world.run(*again)[0] == 0
