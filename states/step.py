@@ -15,15 +15,26 @@ from orchestrator.model.instance import Instance
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """One of the things that a step makes for several instances at once: its name, and the rest as of a Todo."""
+
+    name: str
+    actions: tuple[Action, ...]
+    unless: str
+
+
+@dataclass(frozen=True, slots=True)
 class Todo:
     """What a step would do now, and why; no actions: nothing to do, and `why` says why not.
 
     Of a step that shares: `unless` is the path that its last action makes, whole and for good; who finds it there has nothing left to do.
+    Where a step makes several such things, `each` says it of every one, and `actions` are all of theirs.
     """
 
     why: str
     actions: tuple[Action, ...] = ()
     unless: str = ""
+    each: tuple[Shared, ...] = ()
 
 
 class Step(Protocol):
@@ -45,7 +56,7 @@ class Step(Protocol):
         """Facts that are true afterwards."""
 
     def shares(self, instance: Instance) -> str | None:
-        """The name of what this step makes for several instances of the host at once; None when it is the instance's own."""
+        """The name of what this step makes for several instances of the host at once; None when it is the instance's own. Of several things, the first."""
 
 
 class FabricStep(Protocol):

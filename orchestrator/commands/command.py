@@ -65,13 +65,14 @@ class Lane:
     A lane whose `after` names a lane that failed is skipped. `parent` lanes come first, so `after` may only name lanes without `after`.
 
     `unless` is a path that the last action makes: when something is there once the lane has its lock, another job has done all of it meanwhile,
-    and every action counts as done. Such a lane waits for its lock as long as the other job may take.
+    and every action counts as done. Such a lane, and one that is `patient`, waits for its lock as long as the other job may take.
     """
 
     key: str  # instance/<uuid>, or shared/<what> for what several instances use
     actions: tuple[Action, ...]
     after: tuple[str, ...] = ()
     unless: str = ""
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

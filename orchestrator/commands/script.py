@@ -18,7 +18,7 @@ from orchestrator.commands.command import Action, Batch, Command, Transfer, Uplo
 PATIENCE = 30
 """Seconds a lane waits for its lock before it gives up as `locked`."""
 MAKING = 7200
-"""The same of a lane with `unless`: longer than anybody makes such a thing."""
+"""The same of a patient lane, or one with `unless`: longer than anybody makes such a thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _lane(batch: Batch, number: int) -> str:
     lane, keys = batch.lanes[number], [lane.key for lane in batch.lanes]
     parents = " ".join(str(keys.index(key)) for key in lane.after)
     key = quoting.word(quoting.line(lane.key))
-    return f"{number} {MAKING if lane.unless else PATIENCE} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
+    return f"{number} {MAKING if lane.unless or lane.patient else PATIENCE} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
 
 
 def _action(index: int, action: Action, nonce: str) -> str:

@@ -93,25 +93,29 @@ class Tracker:
         leg = self.course.legs[number]
         if not leg.actions:
             return True
-        lane = batches.share(leg) if leg.shares else self._own
         before = sum(len(each.actions) for each in self.course.legs[: number + 1] if each.shares == leg.shares)
-        return self._done.get(lane, 0) >= before
+        return self._done.get(self._lane(leg), 0) >= before
 
     def _failed(self, action: Action, record: Record, duration: int) -> list[Move | Step]:
         text = record.output.decode("utf-8", "replace").strip()
         why = "did not end in time" if record.code in (124, 137) else f"exit code {record.code}"
         where = f"{self.instance.host}: {action.step}: {action.shown()}"
         self.fault = errors.HostError(f"instance {self.instance.name!r}: step failed", where, f"{why}: {text[-500:]}" if text else why)
-        leg = self._leg(action.step)
-        return [Step(self.instance.uuid, leg.state, action.step, self.instance.host, "failed", action.shown(), text[-2000:], duration)]
+        leg = self._leg(record.lane, action.step)
+        return [Step(self.instance.uuid, leg.state, leg.step, self.instance.host, "failed", action.shown(), text[-2000:], duration)]
 
     def _lap(self, now: float | None) -> int:
         """Milliseconds since the last step ended."""
         since, self._since = self._since, self._since if now is None else now
         return round((self._since - since) * 1000)
 
-    def _leg(self, step: str) -> Leg:
-        return next(leg for leg in self.course.legs[self.ended :] if leg.step == step)
+    def _lane(self, leg: Leg) -> str:
+        return batches.share(leg) if leg.shares else self._own
+
+    def _leg(self, lane: str, step: str) -> Leg:
+        """The leg that an action belongs to; another instance may have provided it, by another step that makes the same shared thing."""
+        legs = [leg for leg in self.course.legs[self.ended :] if leg.actions and self._lane(leg) == lane]
+        return next((leg for leg in legs if leg.step == step), legs[0])
 
     def _move(self, trigger: str, power: int | None = None, fault: str | None = None, clears: bool = False) -> Move:
         dest: State = machine.fire(trigger, self.state)

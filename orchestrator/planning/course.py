@@ -74,17 +74,9 @@ def chart(record: Record, triggers: Sequence[str], facts: Facts, ground: Groundw
                 todo = step.plan(record.instance, predicted)
             except errors.HostError as problem:
                 return dataclasses.replace(course, problem=problem)
-            legs.append(
-                Leg(
-                    state.name,
-                    name,
-                    todo.why,
-                    tagged(todo.actions, name),
-                    step.undo(record.instance, predicted),
-                    step.shares(record.instance),
-                    todo.unless,
-                )
-            )
+            undo, shares = step.undo(record.instance, predicted), step.shares(record.instance)
+            parts = todo.each or (steps.Shared(shares or "", todo.actions, todo.unless),)
+            legs += [Leg(state.name, name, todo.why, tagged(part.actions, name), undo, part.name or None, part.unless) for part in parts]
             expected = step.expects(record.instance, predicted)
             predicted.update(expected)
             changed.update(expected)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record
 from orchestrator.drivers import volumes as drivers
+from orchestrator.drivers.volumes import local
 from orchestrator.engine import mismatch
 from orchestrator.facts import gather
 from orchestrator.facts.gather import Facts, Key
@@ -19,15 +20,16 @@ from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Intent, Settle
 from orchestrator.services.app import App
 
-LANE, MAKE, REMOVE = "shared/storage", "storage.make_volumes", "storage.remove_volumes"
+LANE, FETCH, MAKE, REMOVE = "shared/storage", "storage.fetch_images", "storage.make_volumes", "storage.remove_volumes"
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a host does to its volumes, and what is true afterwards."""
+    """What a host does to one of its volumes, and what is true afterwards; before that, the image that the volume is filled from is brought."""
 
     actions: tuple[Action, ...]
     expects: Mapping[Key, object]
+    image: Lane | None = None
 
 
 def make(app: App, run: Run, wanted: Sequence[Volume], fresh: Set[str] = frozenset()) -> None:
@@ -49,12 +51,14 @@ def remove(app: App, run: Run, doomed: Sequence[Volume]) -> None:
 def plan(app: App, wanted: Sequence[Volume], fresh: Set[str] = frozenset()) -> Iterator[StorageChange]:
     """What `make` would do. Raises HostError, and Conflict for a host that is not in the inventory."""
     for host, each in _by_host(wanted):
-        facts = _look(app, None, host, each)
+        facts, brought = _look(app, None, host, each), set[str]()
         for volume in each:
             work = _made(volume, facts, fresh)
             if work.actions:
                 why, _ = drivers.find(volume.backend).plan(volume, facts)
-                yield StorageChange(volume.name, host, "create" if volume.id in fresh else "change", why, work.actions)
+                first = work.image.actions if work.image and work.image.key not in brought else ()
+                brought |= {work.image.key} if work.image else set()
+                yield StorageChange(volume.name, host, "create" if volume.id in fresh else "change", why, (*first, *work.actions))
 
 
 def _by_host(volumes: Sequence[Volume]) -> list[tuple[str, list[Volume]]]:
@@ -67,14 +71,17 @@ def _by_host(volumes: Sequence[Volume]) -> list[tuple[str, list[Volume]]]:
 
 def _made(volume: Volume, facts: Facts, fresh: Set[str]) -> Work:
     driver = drivers.find(volume.backend)
-    if volume.id not in fresh and facts[driver.needs(volume)[0]] is None:
+    missing = facts[driver.needs(volume)[0]] is None
+    if missing and volume.id not in fresh:
         raise errors.HostError(
             f"volume {volume.name!r} is missing: {driver.needs(volume)[0]}",
             volume.host,
             "what was written on it is gone with it, and a blank one will not be put in its place",
             f"bring it back, or `orchestrator volume delete {volume.name}`",
         )
-    return Work(tagged(driver.plan(volume, facts)[1], MAKE), driver.expects(volume, facts))
+    fetched = tagged(local.fetch(volume, facts), FETCH) if missing else ()
+    image = Lane(f"shared/image {local.base(volume)}", fetched, unless=local.base(volume)) if fetched else None
+    return Work(tagged(driver.plan(volume, facts)[1], MAKE), driver.expects(volume, facts), image)
 
 
 def _removed(volume: Volume, facts: Facts) -> Work:
@@ -116,16 +123,19 @@ def _carry_out(app: App, run: Run, host: str, volumes: Sequence[Volume], judge: 
     if app.stopping.is_set():
         raise errors.Unreachable("not sent", host, "the run was interrupted")
     expects = {key: value for each in work for key, value in each.expects.items()}
+    images = {each.image.key: each.image for each in work if each.image}  # one lane each, whoever wants it
+    lanes = {**images, LANE: Lane(LANE, actions, after=tuple(images), patient=True)}
     failures: list[errors.HostError] = []
 
     def follow(record: Record) -> None:
-        if fault := _fault(host, record, actions):
+        if fault := _fault(host, record, lanes[record.lane].actions):
             failures.append(fault)
 
     job = f"{run.id}-{host}-storage-{volumes[0].id}-{actions[0].step}"
-    app.store.commit(run, [Intent(job, host, (), lanes=((LANE, tuple(action.step for action in actions)),))])
+    told = tuple((key, tuple(action.step for action in lane.actions)) for key, lane in lanes.items())
+    app.store.commit(run, [Intent(job, host, (), lanes=told)])
     try:
-        found = _read(app, host, Batch(job, run.epoch, (Lane(LANE, actions),)), list(expects), follow)
+        found = _read(app, host, Batch(job, run.epoch, tuple(lanes.values())), list(expects), follow)
     except errors.Unreachable:
         app.store.commit(run, [Settle(job, "unsent")])
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -105,3 +106,9 @@ def test_nul_and_odd_bytes_in_stdin_pass() -> None:
 def test_lane_after_an_unknown_one_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="shared/none"):
         script.compose(Batch("j", 1, (Lane("instance/1", (), ("shared/none",)),)), NONCE)
+
+
+@pytest.mark.parametrize(("lane", "seconds"), [({}, 30), ({"unless": "/t/made"}, 7200), ({"patient": True}, 7200)])
+def test_a_lane_waits_for_its_lock_as_long_as_the_other_job_may_take(lane: dict[str, Any], seconds: int) -> None:
+    text = script.compose(Batch("j", 1, (Lane("shared/storage", (), **lane),)), NONCE).text.decode()
+    assert f"\nlane 0 {seconds} 'shared/storage' " in text

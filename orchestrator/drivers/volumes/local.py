@@ -27,7 +27,7 @@ def needs(volume: Volume) -> tuple[Key, ...]:
 
 
 def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
-    """Why, and what to do."""
+    """Why, and what to do; what `fetch` does is done before."""
     path = volumes.path(volume)
     found = facts[size.Key(path)]
     if isinstance(found, int):
@@ -36,11 +36,14 @@ def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
     part = f"{path}.part"
     directory = Command(("mkdir", "-p", "--", posixpath.dirname(path)))
     whole = (Command(("truncate", "-s", str(volume.bytes), "--", part)), Command(("sync", part), timeout=600))
-    return "volume is missing", (*fetch(volume, facts), directory, *_fill(volume, part), *whole, Command(("mv", "-T", "--", part, path)))
+    return "volume is missing", (directory, *_fill(volume, part), *whole, Command(("mv", "-T", "--", part, path)))
 
 
 def fetch(volume: Volume, facts: Facts) -> tuple[Action, ...]:
-    """The image that a volume is filled from, brought into the cache. Raises HostError when what is there is damaged."""
+    """The image that a volume of any backend is filled from, brought into the cache of the host that makes it, if it is not there.
+
+    Always in a lane of the image's own: two at once would write the same files. Raises HostError when what is there is damaged.
+    """
     found = facts[cached.Key(base(volume))] if volume.image else cached.WHOLE
     if found not in (None, cached.WHOLE):
         raise errors.HostError(f"the image in the cache is damaged: {base(volume)}", why=str(found), hint="see `orchestrator image verify`")

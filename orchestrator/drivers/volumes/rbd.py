@@ -15,7 +15,7 @@ def needs(volume: Volume) -> tuple[Key, ...]:
 
 
 def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
-    """Why, and what to do."""
+    """Why, and what to do; what `local.fetch` does is done before."""
     image, found = _image(volume), facts[_key(volume)]
     if isinstance(found, int):
         grow = (_rbd(volume, "resize", "--no-progress", "--size", f"{volume.bytes}B", "--", image),) if found < volume.bytes else ()
@@ -24,7 +24,6 @@ def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
         return "volume is missing", (_rbd(volume, "create", "--size", f"{volume.bytes}B", "--", image),)
     part = f"{image}.part"
     return "volume is missing", (
-        *local.fetch(volume, facts),
         _rbd(volume, "rm", "--no-progress", "--", part, accepts=(0, rbd.ABSENT)),  # what an interrupted import left
         _rbd(volume, "import", "--no-progress", "--", local.base(volume), part),
         _rbd(volume, "resize", "--no-progress", "--size", f"{volume.bytes}B", "--", part),

@@ -9,7 +9,7 @@ from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.instance import Instance
 from orchestrator.model.volume import Volume
 from orchestrator.rendering import volumes
-from orchestrator.states.step import Todo
+from orchestrator.states.step import Shared, Todo
 
 PATIENCE = 0.0
 
@@ -19,10 +19,10 @@ def needs(instance: Instance) -> tuple[Key, ...]:
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
-    wanted = _missing(instance, facts)
-    actions = tuple(action for volume in wanted.values() for action in local.fetch(volume, facts))
-    unless = next(iter(wanted)) if len(wanted) == 1 and actions else ""
-    return Todo("image of a volume is not in the cache" if actions else "no volume lacks its image", actions, unless=unless)
+    fetched = {base: local.fetch(volume, facts) for base, volume in _missing(instance, facts).items()}
+    each = tuple(Shared(f"image {base}", actions, base) for base, actions in fetched.items() if actions)
+    actions = tuple(action for one in each for action in one.actions)
+    return Todo("image of a volume is not in the cache" if each else "no volume lacks its image", actions, each=each)
 
 
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
@@ -34,8 +34,7 @@ def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
 
 
 def shares(instance: Instance) -> str | None:
-    bases = sorted({local.base(volume) for volume in _filled(instance)})
-    return f"image {' '.join(bases)}" if bases else None
+    return next((f"image {local.base(volume)}" for volume in _filled(instance)), None)
 
 
 def _filled(instance: Instance) -> list[Volume]:
