@@ -23,6 +23,7 @@ class Volume:
     read_only: bool = False
     image: desired.Image | None = None  # what it is filled from when it is made
     options: Mapping[str, str] = field(default_factory=dict)
+    made: bool = False  # was an instance's: it holds data, and is never made again
 
     @property
     def bytes(self) -> int:

@@ -25,7 +25,7 @@ HOST_LEAVING = replace(PLAIN, volumes=volumes.attached(volumes.HOST_ISCSI, statu
 GROWN = replace(PLAIN, volumes=volumes.attached(replace(volumes.RBD, size=5)))
 DEVICE = "/dev/disk/by-path/ip-192.0.2.21:3260-iscsi-iqn.2010-10.org.openstack:volume-20000000-0000-4000-8000-000000000003-lun-1"
 NEAR = replace(PLAIN, volumes=volumes.attached(volumes.LOCAL, status="attaching"))
-HAS = replace(PLAIN, volumes=volumes.attached(volumes.LOCAL))
+HAS = replace(PLAIN, volumes=volumes.attached(replace(volumes.LOCAL, made=True)))
 LARGER = replace(PLAIN, volumes=volumes.attached(replace(volumes.LOCAL, size=3)))
 FILLED = replace(PLAIN, volumes=volumes.attached(volumes.FILLED, status="attaching"))
 

@@ -21,12 +21,12 @@ def needs(instance: Instance) -> tuple[Key, ...]:
 
 def plan(instance: Instance, facts: Facts) -> Todo:
     own = _own(instance)
-    lost = [each for each in instance.volumes if each.status == "in-use" and each.volume in own and _missing(each.volume, facts)]
+    lost = [each for each in own if each.made and _missing(each, facts)]
     if lost:
         raise errors.HostError(
-            f"volume {lost[0].volume.name!r} is missing: {volumes.path(lost[0].volume)}",
+            f"volume {lost[0].name!r} is missing: {volumes.path(lost[0])}",
             why="what was written on it is gone with the file, and an empty one will not be put in its place",
-            hint=f"restore the file, or `orchestrator detach {instance.name} {lost[0].volume.name}`",
+            hint=f"restore the file, or `orchestrator detach {instance.name} {lost[0].name}`",
         )
     actions = tuple(action for volume in own for action in local.plan(volume, facts)[1])
     return Todo("volumes are missing, or to grow" if actions else "volumes are there" if own else "no volumes of this host", actions)
@@ -34,7 +34,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
 
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
     there: dict[Key, object] = {size.Key(volumes.path(volume)): 0 for volume in _own(instance)}
-    return tuple(action for volume in _own(instance) if _missing(volume, facts) for action in local.doom(volume, there))
+    return tuple(action for volume in _own(instance) if not volume.made and _missing(volume, facts) for action in local.doom(volume, there))
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
