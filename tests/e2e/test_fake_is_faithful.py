@@ -115,6 +115,9 @@ def test_files(pair: Pair) -> None:
         *(("mv", "-T", "--", missing, b), ("mv", "-T", "--", f, a), ("mv", "-T", "--", a, f), ("mv", "-T", "--", a, c)),
         *(("mv", "-T", "--", f, f"{missing}/f"), ("mv", "-T", "--", c, a), ("mv", "-T", "--", a, b), ("mv", "-T", "--", f, f"{AT}/g")),
         *(("truncate", "-s", "5", "--", f), ("mv", "-nT", "--", f, f"{AT}/g"), ("stat", "-c", "%F %s", "--", f, f"{AT}/g")),
+        *(("install", "-T", "-m", "0600", "--", "/dev/null", path) for path in (f"{AT}/i", f"{AT}/g", f"{missing}/i", AT)),
+        *(("mkdir", "-p", "-m", "0711", "--", f"{AT}/p"), ("stat", "-c", "%F %a %s", "--", f"{AT}/i", f"{AT}/g")),
+        *(("stat", "-c", "%F %a", "--", f"{AT}/p"),),
         *(("rm", "-rf", "--", b), ("stat", "-c", "%F", "--", b), ("false",), ("nothing-of-the-kind",), ("sleep", "0")),
     )
     pair.run(*(Command(argv) for argv in argvs))
@@ -146,7 +149,14 @@ def test_links(pair: Pair) -> None:
 
     add = ("ip", "link", "add", "name", "fid-br", "type", "bridge")
     argvs = (
-        *(add, add, set_("fid-br", "alias", "orc7c9e66"), set_("fid-br", "up"), set_("fid-none", "up"), set_("fid-br", "master", "fid-none")),
+        *(
+            add,
+            add,
+            set_("fid-br", "alias", "orc7c9e66"),
+            set_("fid-br", "up"),
+            set_("fid-none", "up"),
+            set_("fid-br", "master", "fid-none"),
+        ),
         *(("ip", "link", "del", "dev", "fid-none"), set_("fid-br", "down")),
     )
     pair.run(*(Command(argv) for argv in argvs))

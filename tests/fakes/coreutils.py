@@ -132,11 +132,15 @@ def _out(state: State, path: str) -> Result:
 
 
 def mkdir(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    mode = 0o755
+    if "-m" in argv:
+        at = argv.index("-m")
+        mode, argv = int(argv[at + 1], 8), argv[:at] + argv[at + 2 :]
     given, paths = options(argv, "p")
-    return _gather(_mkdir(state, norm(path), bool(given)) for path in paths)
+    return _gather(_mkdir(state, norm(path), bool(given), mode) for path in paths)
 
 
-def _mkdir(state: State, path: str, parents: bool) -> Result:
+def _mkdir(state: State, path: str, parents: bool, mode: int = 0o755) -> Result:
     found = state.files.get(path)
     if isinstance(found, File) or (found and not parents):
         return failed(f"mkdir: cannot create directory '{path}': File exists")
@@ -148,7 +152,21 @@ def _mkdir(state: State, path: str, parents: bool) -> Result:
     why = parent(state, path)
     if why:
         return failed(f"mkdir: cannot create directory '{above if parents else path}': {why}")
-    state.files.setdefault(path, Directory())
+    state.files.setdefault(path, Directory(mode))
+    return Result()
+
+
+def install(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    """An empty file of a mode, in place of what was there."""
+    if argv[1:3] != ("-T", "-m") or argv[4:6] != ("--", "/dev/null"):
+        raise UnknownError
+    path = argv[6]
+    why = parent(state, path)
+    if why:
+        return failed(f"install: cannot create regular file '{path}': {why}")
+    if isinstance(state.files.get(path), Directory):
+        return failed(f"install: cannot overwrite directory '{path}' with non-directory")
+    state.files[path] = File(mode=int(argv[3], 8))
     return Result()
 
 
@@ -267,5 +285,6 @@ def false(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
 
 
 PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {
-    program.__name__: program for program in (stat, sha256sum, cat, mkdir, rm, mv, chmod, sync, truncate, printf, echo, true, false)
+    program.__name__: program
+    for program in (stat, sha256sum, cat, mkdir, install, rm, mv, chmod, sync, truncate, printf, echo, true, false)
 }

@@ -101,7 +101,9 @@ def _convert(state: State, form: str, source: str, dest: str) -> Result:
     if why:
         return failed(f"qemu-img: {why}")
     inside = b"disk of " + hashlib.sha256(file.content).hexdigest().encode()  # stands for what the clusters hold
-    state.files[dest] = File(inside, virtual_size(file)) if form == "qcow2" else File(file.content, file.size)
+    there = state.file(dest)
+    mode = there.mode if there else 0o644  # written into the file that is there
+    state.files[dest] = File(inside, virtual_size(file), mode) if form == "qcow2" else File(file.content, file.size, mode)
     return Result()
 
 

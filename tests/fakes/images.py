@@ -12,7 +12,6 @@ from orchestrator.facts import cached, image_cache
 from orchestrator.model import errors
 from orchestrator.services import images as services
 from orchestrator.services import peers
-from orchestrator.states.steps.block_device_mapping import create_disks
 from tests.fakes import coreutils, disks
 from tests.fakes.state import Directory, File, Result, State, failed
 
@@ -110,10 +109,10 @@ def seal(state: State, operands: tuple[str, ...]) -> Result:
 
 
 def fits(state: State, operands: tuple[str, ...]) -> Result:
-    path, most = operands
+    path, most, whose = operands
     file = state.file(path)
     if not file or file.size > int(most):
-        return said(f"the image has a disk of {file.size if file else ''} bytes, the flavor one of {most}")
+        return said(f"the image has a disk of {file.size if file else ''} bytes, the {whose} one of {most}")
     return Result()
 
 
@@ -164,7 +163,7 @@ SCRIPTS = {
     services.SUM: sums,
     peers.READ: piece,
     services.REMOVE: remove,
-    create_disks.FITS: fits,
+    cache.FITS: fits,
     cached.SCRIPT: bases,
     download.SCRIPT: fetch,
     cache.CHECK: check,

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.model import desired
+from orchestrator.model import desired, errors
 from orchestrator.services import apply
+from tests.playbook.samples import Qcow2
 from tests.scenarios.conftest import Site
 from tests.scenarios.test_volumes import statuses, storage  # noqa: F401  # a fixture
 
@@ -32,6 +33,15 @@ def filled(site: Site, backend: str, wanted: Mapping[str, Mapping[str, str]], im
         for name, each in wanted.items()
     }
     return replace(found, images=images, volumes=volumes, instances=instances)
+
+
+def offering(site: Site, backend: str) -> Site:
+    """The first host keeps volumes of the backend."""
+    if backend == "rbd":
+        hosts = site.app.inventory.hosts
+        ceph = replace(hosts["n1"], volume_backends={"rbd": {"pool": "volumes", "monitors": "192.0.2.1"}})
+        site.app = replace(site.app, inventory=replace(site.app.inventory, hosts={**hosts, "n1": ceph}))
+    return site
 
 
 def seals(site: Site, host: str = "n1") -> list[tuple[str, str]]:
@@ -68,11 +78,7 @@ def test_an_image_that_does_not_come_is_told_of_each_instance_that_waits_for_it(
 
 @pytest.mark.parametrize("backend", ["iscsi", "rbd"])
 def test_volumes_of_a_storage_host(storage: Site, backend: str) -> None:  # noqa: F811
-    hosts = storage.app.inventory.hosts
-    ceph = replace(hosts["n1"], volume_backends={"rbd": {"pool": "volumes", "monitors": "192.0.2.1"}})
-    storage.app = replace(
-        storage.app, inventory=replace(storage.app.inventory, hosts={**hosts, "n1": ceph if backend == "rbd" else hosts["n1"]})
-    )
+    offering(storage, backend)
     report = apply.apply(storage.app, filled(storage, backend, {"a": {"v1": "guest"}, "b": {"v2": "guest", "v3": "other"}}))
     assert [(each.status, each.fault) for each in report.outcomes] == [("changed", ""), ("changed", "")]
     assert len(seals(storage)) == 2
@@ -80,3 +86,21 @@ def test_volumes_of_a_storage_host(storage: Site, backend: str) -> None:  # noqa
     lanes = [lane for job in storage.fleet.hosts["n1"].jobs.values() for lane in job.batch.lanes if lane.key == "shared/storage"]
     assert all(lane.patient for lane in lanes)  # another run's conversions take longer than a lock is waited for otherwise
     assert lanes
+
+
+@pytest.mark.parametrize("backend", ["local", "iscsi", "rbd"])
+def test_an_image_larger_than_its_volume_is_refused_before_it_is_cut_off(storage: Site, backend: str) -> None:  # noqa: F811
+    """One from an address is only measured once it is there."""
+    content = Qcow2(virtual=2 << 30, l1=(4, 1 << 16)).content()
+    site, url = offering(storage, backend), "https://images.example.com/large.qcow2"
+    large = desired.Image("guest", url, hashlib.sha256(content).hexdigest(), "qcow2")
+    site.fleet.hosts["n1"].web[url] = content
+    wished = filled(site, backend, {"a": {"v1": "guest"}})
+    wished = replace(wished, images={**wished.images, "guest": large})
+    try:
+        said = apply.apply(site.app, wished).outcomes[0].fault
+    except errors.HostError as error:
+        said = str(error)
+    assert "the image has a disk of 2147483648 bytes, the volume one of 1073741824" in said
+    host = site.fleet.hosts["n1"]
+    assert not [path for path in (*host.files, *host.images) if "volume-" in path]

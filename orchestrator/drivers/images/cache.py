@@ -48,6 +48,12 @@ A base that is there by now is kept.
 """
 
 
+FITS = r"""
+[ "$(stat -c %s -- "$1")" -le "$2" ] || { echo "the image has a disk of $(stat -c %s -- "$1") bytes, the $3 one of $2"; exit 1; }
+"""
+"""base bytes whose: an image from elsewhere is only measured once it is there; a disk smaller than its base would cut it off."""
+
+
 def manifest(base: str) -> str:
     """The path of a base's manifest."""
     return f"{base}.sha256"
@@ -71,3 +77,8 @@ def fetch(image: Image, base: str, origin: Image | None = None) -> tuple[Action,
         Command(("sh", "-c", OR_REMOVE, "convert-image", part, converted, *convert), timeout=1800),
         Command(("sh", "-c", SEAL, "seal-image", converted, base, part, about), timeout=1800),
     )
+
+
+def fits(base: str, size: int, whose: str) -> Command:
+    """The action that refuses, with both sizes, an image that is larger than the `size` bytes of `whose` disk is made of it."""
+    return Command(("sh", "-c", FITS, "image-fits", base, str(size), whose))

@@ -34,9 +34,15 @@ def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
         grow = (Command(("truncate", "-s", str(volume.bytes), "--", path)),) if found < volume.bytes else ()
         return ("volume is to grow" if grow else "volume is there"), grow
     part = f"{path}.part"
-    directory = Command(("mkdir", "-p", "--", posixpath.dirname(path)))
+    # Nobody but root reads what is in it, from the first byte on; QEMU's user only passes through the directory, to the file that libvirt gives it.
+    # The file is a new one: what an interrupted run left is not blank.
+    private = (
+        Command(("mkdir", "-p", "-m", "0711", "--", posixpath.dirname(path))),
+        Command(("install", "-T", "-m", "0600", "--", "/dev/null", part)),
+    )
+    fits, fill = _filled(volume, part)
     whole = (Command(("truncate", "-s", str(volume.bytes), "--", part)), Command(("sync", part), timeout=600))
-    return "volume is missing", (directory, *_fill(volume, part), *whole, Command(("mv", "-T", "--", part, path)))
+    return "volume is missing", (*fits, *private, *fill, *whole, Command(("mv", "-T", "--", part, path)))
 
 
 def fetch(volume: Volume, facts: Facts) -> tuple[Action, ...]:
@@ -50,10 +56,12 @@ def fetch(volume: Volume, facts: Facts) -> tuple[Action, ...]:
     return cache.fetch(volume.image, base(volume)) if volume.image and found is None else ()
 
 
-def _fill(volume: Volume, part: str) -> tuple[Action, ...]:
+def _filled(volume: Volume, part: str) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
+    """Whether the image fits, to be asked before anything is made, and what brings it into the file."""
     if volume.image is None:
-        return (Command(("rm", "-f", "--", part)),)  # what an interrupted run left is not blank
-    return (Command((*LIMITS, "qemu-img", "convert", "-f", "raw", "-O", "raw", base(volume), part), timeout=1800),)
+        return (), ()
+    convert = Command((*LIMITS, "qemu-img", "convert", "-f", "raw", "-O", "raw", base(volume), part), timeout=1800)
+    return (cache.fits(base(volume), volume.bytes, "volume"),), (convert,)
 
 
 def expects(volume: Volume, facts: Facts) -> dict[Key, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.commands.command import Action, Command
+from orchestrator.drivers.images import cache
 from orchestrator.drivers.volumes import local
 from orchestrator.facts import cached, rbd
 from orchestrator.facts.gather import Facts, Key
@@ -24,6 +25,7 @@ def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
         return "volume is missing", (_rbd(volume, "create", "--size", f"{volume.bytes}B", "--", image),)
     part = f"{image}.part"
     return "volume is missing", (
+        cache.fits(local.base(volume), volume.bytes, "volume"),
         _rbd(volume, "rm", "--no-progress", "--", part, accepts=(0, rbd.ABSENT)),  # what an interrupted import left
         _rbd(volume, "import", "--no-progress", "--", local.base(volume), part),
         _rbd(volume, "resize", "--no-progress", "--size", f"{volume.bytes}B", "--", part),

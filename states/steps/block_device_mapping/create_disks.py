@@ -7,6 +7,7 @@ than it is to be grows where it is, under a running guest too; none ever shrinks
 from __future__ import annotations
 
 from orchestrator.commands.command import Action, Command
+from orchestrator.drivers.images import cache
 from orchestrator.facts import disk as disks
 from orchestrator.facts import domain as domains
 from orchestrator.facts.gather import Facts, Key
@@ -16,10 +17,6 @@ from orchestrator.states.step import Todo
 from orchestrator.states.steps.teardown import power
 
 PATIENCE = 0.0
-FITS = (
-    '[ "$(stat -c %s -- "$1")" -le "$2" ] || { echo "the image has a disk of $(stat -c %s -- "$1") bytes, the flavor one of $2"; exit 1; }'
-)
-"""base bytes: an image from elsewhere is only measured once it is there; an overlay smaller than its base would cut it off."""
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
@@ -70,7 +67,7 @@ def _missing(instance: Instance, facts: Facts) -> tuple[Disk, ...]:
 def _measure(instance: Instance, disk: Disk) -> tuple[Action, ...]:
     if disk.base.kind != "image" or not instance.image.remote:
         return ()
-    return (Command(("sh", "-c", FITS, "image-fits", disk.base.path, str(disk.size))),)
+    return (cache.fits(disk.base.path, disk.size, "flavor"),)
 
 
 def _small(instance: Instance, facts: Facts) -> tuple[Disk, ...]:
