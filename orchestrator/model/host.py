@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -31,6 +32,15 @@ class Host:
     local_ip: str | None = None  # where VXLAN tunnels end (neutron's local_ip); None: `address`
     volume_backends: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # backend -> its options
     variables: Mapping[str, object] = field(default_factory=dict)  # all of them, for templates and `inventory list`
+
+    @property
+    def tunnel_end(self) -> str:
+        """Where its VXLAN tunnels end; "" when neither local_ip nor address is an IP address."""
+        found = self.local_ip or self.address
+        try:
+            return str(ipaddress.ip_address(found))
+        except ValueError:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class Instance:
     tags: tuple[str, ...] = ()
     datasource: str = "config-2"  # config-2 | nocloud
     volumes: tuple[Attachment, ...] = ()  # by device
+    tunnel_end: str = ""  # of its host when it was placed: where others send while the inventory does not name that host
     launched: bool = False  # was ACTIVE once: its disks hold data, and are never made again
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.commands import quoting
 from orchestrator.model import names
-from orchestrator.model.desired import Desired, Flavor, Image, InstanceRequest, NetworkRequest
+from orchestrator.model.desired import Desired, Flavor, Image, InstanceRequest, Network, NetworkRequest
 from orchestrator.model.instance import Base, Disk, Instance, Port
 
 NONE = "none"
@@ -123,6 +123,30 @@ def _networks(instance: Instance, desired: Desired) -> Iterator[str]:
         for field in ("type", "physical_network", "segmentation_id", "driver"):
             if getattr(was, field) != getattr(wished, field):
                 yield f"network {name}: {field}: {getattr(was, field) or NONE} -> {getattr(wished, field) or NONE}"
+
+
+def clash(network: Network, instances: Sequence[Instance]) -> str:
+    """Why the network cannot be: it is recorded as another one, or its segment is another one's; "" when it can."""
+    for instance in instances:
+        for name, other in instance.networks.items():
+            if name == network.name and _provider(other) != _provider(network):
+                return f"instance {instance.name!r} has it as {_segment(other)}"
+            if name != network.name and _provider(other) == _provider(network) and _alone(network, other):
+                return f"that segment is network {name!r} of instance {instance.name!r}"
+    return ""
+
+
+def _provider(network: Network) -> tuple[str, str, int | None]:
+    return network.type, network.physical_network, network.segmentation_id
+
+
+def _alone(network: Network, other: Network) -> bool:
+    """Whether two names for one segment do harm: they would share its devices, or its DHCP server."""
+    return network.type != "flat" or any(subnet.dhcp or subnet.nat for each in (network, other) for subnet in each.subnets)
+
+
+def _segment(network: Network) -> str:
+    return " ".join(str(each) for each in _provider(network) if each)
 
 
 def _taken(instance: Instance, desired: Desired) -> Iterator[str]:

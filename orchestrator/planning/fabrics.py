@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.model import desired
 from orchestrator.model.fabric import Fabric, Group, Lease, Segment, segment_id
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Port
-
 
 UNKNOWN = "?"
 """Stands for a digest while nobody knows what is on the host."""
@@ -19,12 +17,13 @@ UNKNOWN = "?"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Every instance of the store, on whatever host, the groups as they are to be, and the inventory's hosts."""
+    """Every instance of the store, on whatever host, the groups and networks as they are to be, and the inventory's hosts."""
 
     lineage: str
     instances: Sequence[Instance]
     groups: Mapping[str, desired.SecurityGroup]
     hosts: Mapping[str, Host]
+    networks: Mapping[str, desired.Network] = field(default_factory=dict)
 
 
 def of(world: World, host: str) -> Fabric:
@@ -47,13 +46,14 @@ def digest(fabric: Fabric) -> str:
 
 def _segments(world: World, host: str, here: Sequence[Instance]) -> Iterator[Segment]:
     wanted = {port.network: (instance.networks[port.network], port) for instance in here for port in instance.ports}
-    for _, (network, port) in sorted(wanted.items()):
+    for name, (recorded, port) in sorted(wanted.items()):
+        network = world.networks.get(name, recorded)
         yield Segment(
             network=network,
             id=segment_id(world.lineage, network),
             bridge=port.switch or port.bridge,
             interface=port.interface,
-            local_ip=_address(world.hosts.get(host)) if network.type == "vxlan" else "",
+            local_ip=world.hosts[host].tunnel_end if network.type == "vxlan" else "",
             peers=tuple(_peers(world, host, network.name)) if network.type == "vxlan" else (),
             leases=tuple(
                 Lease(each, instance.name)
@@ -65,17 +65,10 @@ def _segments(world: World, host: str, here: Sequence[Instance]) -> Iterator[Seg
 
 
 def _peers(world: World, host: str, network: str) -> list[str]:
-    others = {each.host for each in world.instances if each.host != host and any(port.network == network for port in each.ports)}
-    return sorted(filter(None, (_address(world.hosts.get(name)) for name in others)))
-
-
-def _address(host: Host | None) -> str:
-    """Where the host's tunnels end; "" when the inventory does not tell an address."""
-    found = (host.local_ip or host.address) if host else ""
-    try:
-        return str(ipaddress.ip_address(found))
-    except ValueError:
-        return ""
+    """Where the network's tunnels end on other hosts: as the inventory says, for one that it does not name as it was."""
+    others = {each.host: each for each in world.instances if each.host != host and any(port.network == network for port in each.ports)}
+    ends = (world.hosts[name].tunnel_end if name in world.hosts else each.tunnel_end for name, each in others.items())
+    return sorted(filter(None, ends))
 
 
 def _groups(world: World, ports: Sequence[Port]) -> dict[str, Group]:

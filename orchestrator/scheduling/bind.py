@@ -65,6 +65,7 @@ def bind(request: InstanceRequest, to: Binding) -> Instance:
         datasource=request.datasource,
         metadata=request.metadata,
         tags=request.tags,
+        tunnel_end=host.tunnel_end,
     )
     return volumes.attach(request, to.volumes, made, host)
 

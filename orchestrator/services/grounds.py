@@ -40,9 +40,29 @@ def _group(body: dict[str, object]) -> desired.SecurityGroup:
     return desired.SecurityGroup(str(body["name"]), tuple(desired.Rule(**rule) for rule in rules))
 
 
+def networks(app: App, wish: desired.Desired | None = None) -> dict[str, desired.Network]:
+    """Every network by name: as the playbook says, else as it was recorded."""
+    recorded = {each.name: _network(json.loads(each.body)) for each in app.store.resources("network")}
+    return recorded | dict(wish.networks if wish else {})
+
+
+def _network(body: dict[str, object]) -> desired.Network:
+    subnets = body["subnets"]
+    assert isinstance(subnets, list)  # noqa: S101  # as it was written
+    return desired.Network(**{**body, "subnets": tuple(_subnet(each) for each in subnets)})  # type: ignore[arg-type]  # its own fields
+
+
+def _subnet(body: dict[str, object]) -> desired.Subnet:
+    return desired.Subnet(**{name: _tuples(value) for name, value in body.items()})  # type: ignore[arg-type]  # its own fields
+
+
+def _tuples(value: object) -> object:
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
+
+
 def of(app: App, instances: Sequence[Instance], wish: desired.Desired | None = None) -> dict[str, Fabric]:
     """The fabric of every host of the inventory that has one, or had one."""
-    world = fabrics.World(app.store.lineage, instances, groups(app, wish), app.inventory.hosts)
+    world = fabrics.World(app.store.lineage, instances, groups(app, wish), app.inventory.hosts, networks(app, wish))
     names = {instance.host for instance in instances} | {name for name, digest in _known(app).items() if digest}
     return {name: fabrics.of(world, name) for name in app.inventory.hosts if name in names}
 

@@ -11,7 +11,7 @@ from orchestrator.model import errors
 from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
-from orchestrator.model.instance import Record
+from orchestrator.model.instance import Instance, Record
 from orchestrator.planning import compare, course, decide
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import UNREACHABLE, Change, Plan
@@ -33,11 +33,16 @@ def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Deci
     NoValidHost.
     """
     for _ in range(grounds.TRIES):
-        known = app.store.snapshot().records
-        made = _plan(app, desired, run)
-        if [record.instance for record in app.store.snapshot().records] == [record.instance for record in known]:
-            return made  # what was seen on the hosts was recorded before, so nothing of another run is taken for left over
+        known = _instances(app)
+        made, choose = _plan(app, desired, run)
+        hosts = {each.fabric.host for each in made.ground}
+        if (now := _instances(app)) == known or all(grounds.of(app, now).get(host) == grounds.of(app, known).get(host) for host in hosts):
+            return made, choose  # what was seen on the hosts was recorded before, so nothing of another run is taken for left over
     raise grounds.changing()
+
+
+def _instances(app: App) -> list[Instance]:
+    return [record.instance for record in app.store.records()]
 
 
 def _plan(app: App, desired: Desired, run: Run | None) -> tuple[Plan, Decide]:
@@ -115,6 +120,10 @@ def _refuse_changes(records: Mapping[str, Record], wishes: Sequence[InstanceRequ
             if changed
             else []
         )
+    for name in dict.fromkeys(port.network for wish in wishes if wish.state != "absent" for port in wish.networks):
+        if why := compare.clash(desired.networks[name], [record.instance for record in records.values()]):
+            place = next(wish.where for wish in wishes if any(port.network == name for port in wish.networks))
+            found.append(errors.SpecError(f"network {name!r}", place, why, "give each network a name and a segment of its own"))
     if found:
         raise errors.SpecErrors(found)
 

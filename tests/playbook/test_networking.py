@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.model import errors
-from orchestrator.model.desired import DEFAULT_GROUP, Desired, Network, NetworkRequest, Rule, SecurityGroup, Subnet, default_group
+from orchestrator.model.desired import DEFAULT_GROUP, Desired, Network, NetworkRequest, Rule, SecurityGroup, Subnet
 
 Load = Callable[..., Desired]
 OUT = (Rule("egress", "IPv4"), Rule("egress", "IPv6"))
@@ -114,8 +114,9 @@ def test_a_group_that_says_nothing_of_egress_lets_everything_out(load: Load) -> 
     }
 
 
-def test_the_default_group_is_always_there_and_may_be_declared(load: Load) -> None:
-    assert load(NETWORKS).security_groups == {DEFAULT_GROUP: default_group()}
+def test_the_default_group_is_declared_only_where_a_playbook_says_so(load: Load) -> None:
+    """It is always there; but a playbook that does not speak of it must not change the one that another declared."""
+    assert load(NETWORKS).security_groups == {}
     found = load("- security_groups: [{name: default, rules: [{direction: ingress, protocol: icmp}]}]").security_groups
     assert found == {DEFAULT_GROUP: SecurityGroup(DEFAULT_GROUP, (*OUT, Rule("ingress", "IPv4", "icmp")))}
 

@@ -10,11 +10,11 @@ import pytest
 from orchestrator.commands.command import Batch
 from orchestrator.engine.context import Progress
 from orchestrator.facts import fdb, gather
-from orchestrator.model import desired
+from orchestrator.model import desired, errors
 from orchestrator.model.desired import NetworkRequest, Rule, SecurityGroup
 from orchestrator.model.host import Host, Inventory
 from orchestrator.model.instance import Record
-from orchestrator.services import apply, lifecycle, plan
+from orchestrator.services import apply, grounds, lifecycle, plan
 from orchestrator.services.report import Report
 from tests.scenarios.conftest import Site
 
@@ -206,3 +206,43 @@ def test_a_bridge_that_was_lost_is_made_again_under_running_guests(site: Site) -
     assert site.apply("a").exit_code == 0
     assert (links[made.ports[0].tap].master, site.starts()) == (BRIDGE, 1)
     assert plan.plan(site.app, site.desired("a"))[0].empty
+
+
+def test_what_a_playbook_does_not_declare_of_groups_stays(tenants: Tenants) -> None:
+    """Another playbook, in which the group that is recorded is not written."""
+    tenants.apply(PARTNERS, a="n1")
+    other = replace(tenants.desired(WEB, b="n1"), security_groups={WEB.name: WEB})
+    apply.apply(tenants.app, other)
+    assert {name: len(group.rules) for name, group in grounds.groups(tenants.app).items()} == {"partners": 1, "web": 2}
+
+
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        (desired.Network("tenant", "", "vxlan", (), 78), "instance 'a' has it as vxlan 77"),
+        (desired.Network("other", "", "vxlan", (), 77), "that segment is network 'tenant' of instance 'a'"),
+    ],
+)
+def test_a_network_is_one_segment_whatever_playbook_says_so(tenants: Tenants, network: desired.Network, why: str) -> None:
+    tenants.apply(a="n1")
+    wish = tenants.desired(b="n1")
+    port = (NetworkRequest(network.name),)
+    wish = replace(wish, networks={network.name: network}, instances={"b": replace(wish.instances["b"], networks=port)})
+    with pytest.raises(errors.SpecErrors, match=why):
+        apply.apply(tenants.app, wish)
+
+
+def test_what_a_network_tells_is_what_was_said_last(tenants: Tenants) -> None:
+    """By an apply of one of its instances: the others on the host hear of it too."""
+    tenants.apply(a="n1", b="n1")
+    wish = tenants.desired(b="n1")
+    larger = replace(wish.networks["tenant"], mtu=1400)
+    apply.apply(tenants.app, replace(wish, networks={"tenant": larger}))
+    assert tenants.site.fleet.hosts["n1"].links["vxlan-77"].mtu == 1400
+
+
+def test_a_host_that_the_inventory_does_not_name_keeps_its_tunnel(tenants: Tenants) -> None:
+    tenants.apply(a="n1", b="n2")
+    narrow = replace(tenants.app, inventory=Inventory({"n1": tenants.app.inventory.hosts["n1"]}, {"all": ("n1",)}))
+    assert apply.apply(narrow, tenants.desired(a="n1")).exit_code == 0
+    assert tenants.peers("n1") == ("192.0.2.2",)

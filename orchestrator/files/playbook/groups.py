@@ -16,11 +16,11 @@ EVERYTHING = frozenset({"0.0.0.0/0", "::/0"})
 
 
 def security_groups(all_entries: catalog.Catalog) -> dict[str, desired.SecurityGroup]:
-    """The groups by name; `default` is always there.
+    """The groups by name. `default` is always there, but only what is declared changes the one that is recorded.
 
     One that says nothing of egress lets everything out: Neutron puts these two rules into every new group.
     """
-    made = {desired.DEFAULT_GROUP: desired.default_group()}
+    made = {}
     for entry, _ in catalog.entries_of(all_entries, "security_groups", networking.SecurityGroupEntry):
         rules = tuple(map(rule, entry.rules))
         if not any(each.direction == "egress" for each in rules):
