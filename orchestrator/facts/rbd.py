@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
 ABSENT = 2  # ENOENT
+NO_IMAGE = re.compile(r"error opening image .*: \(2\) No such file or directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,14 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, int | Non
 
 
 def _size(key: Key, record: Record) -> int | None:
-    """Raises HostError when it is not the image that is absent, but its pool."""
+    """Raises HostError when it is not the image that is absent, but its pool, or ceph.conf, or a keyring: whatever is, rbd ends with 2."""
     if record.code == ABSENT:
-        if "error opening pool" in record.error or "error opening default pool" in record.error:
-            raise errors.HostError(
-                f"the pool of {key} is not there", why=record.error.strip()[-300:], hint="make it: `ceph osd pool create`"
-            )
-        return None
+        if NO_IMAGE.search(record.error):
+            return None
+        pool = "error opening pool" in record.error or "error opening default pool" in record.error
+        raise errors.HostError(
+            f"the pool of {key} is not there" if pool else f"{key} cannot be looked for",
+            why=record.error.strip()[-300:] or f"rbd ended with {ABSENT}",
+            hint="make it: `ceph osd pool create`" if pool else "see that `rbd info` works there: its ceph.conf, monitors and keyring",
+        )
     return int(json.loads(record.output)["size"])

@@ -127,7 +127,8 @@ def _path(state: State) -> tuple[tuple[State, ...], State]:
 
 
 def remains(instance: Instance, facts: Facts) -> tuple[Key, ...]:
-    """What of the instance's own, nothing shared, is on the host."""
+    """What of the instance's own, nothing shared, is on the host; volumes that others had before are to be there."""
+    instance = dataclasses.replace(instance, volumes=tuple(each for each in instance.volumes if not each.volume.made))
     own = (steps.find(name) for state in TABLE.states for name in state.steps)
     keys = dict.fromkeys(key for step in own if step.shares(instance) is None for key in step.needs(instance))
     return tuple(key for key in keys if facts.get(key) is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -27,7 +28,7 @@ class Keyring:
         if name.startswith(DERIVED):
             return hmac.new(self._key(), name.encode(), hashlib.sha256).hexdigest()[:LENGTH]
         if name.startswith(FILE):
-            return _read(Path(name.removeprefix(FILE))).decode().strip()
+            return _word(Path(name.removeprefix(FILE)))
         raise errors.OrchestratorError(f"no secret {name!r}")
 
     def _key(self) -> bytes:
@@ -46,6 +47,19 @@ class Keyring:
                 "not a key", str(self._path), f"it has {len(key)} bytes, not {LENGTH}", "put the backup in its place"
             )
         return key
+
+
+def _word(path: Path) -> str:
+    """The key in a file, as `ceph auth print-key` gives it."""
+    words = _read(path).split()
+    try:
+        if len(words) == 1 and base64.b64decode(words[0], validate=True):
+            return words[0].decode()
+    except ValueError:
+        pass
+    raise errors.OrchestratorError(
+        "not a key", str(path), "it is not exactly one word of base64", "put in it what `ceph auth print-key client.USER` prints"
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from orchestrator.drivers.volumes import iscsi
 from orchestrator.states.steps.block_device_mapping import connections
 from orchestrator.states.steps.updating import plug_volumes
 from tests.fakes import coreutils
-from tests.fakes.state import Domain, File, Result, State, Target, UnknownError, failed
+from tests.fakes.state import Directory, Domain, File, Result, State, Target, UnknownError, failed
 
 VOLUME = re.compile(r"volume-([0-9a-f-]{36})")
 ABSENT = "Secret not found: no secret with matching uuid"
@@ -113,6 +113,7 @@ def _unplug(state: State, operands: tuple[str, ...], stdin: bytes) -> Result:
 def _log_in(state: State, operands: tuple[str, ...], stdin: bytes) -> Result:
     if not stdin:
         return failed("iscsiadm: initiator reported error (24 - iSCSI login failed due to authorization failure)", 24)
+    state.files[f"{connections.RECORDS[0]}/{operands[0]}"] = Directory()
     state.files[operands[3]] = File(link=True)
     return Result()
 
@@ -120,6 +121,7 @@ def _log_in(state: State, operands: tuple[str, ...], stdin: bytes) -> Result:
 def _log_out(state: State, operands: tuple[str, ...], stdin: bytes) -> Result:
     for path in [path for path in state.files if path.endswith(f"-iscsi-{operands[0]}-lun-1")]:
         del state.files[path]
+    state.files.pop(f"{connections.RECORDS[0]}/{operands[0]}", None)
     return Result()
 
 

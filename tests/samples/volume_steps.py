@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from orchestrator.model.instance import Instance
 from orchestrator.rendering import volumes as paths
-from tests.fakes.state import File, State
+from tests.fakes.state import Directory, File, State
 from tests.samples import events, instances, volumes
 from tests.samples.situations import Case
 
@@ -32,7 +32,13 @@ FILLED = replace(PLAIN, volumes=volumes.attached(volumes.FILLED, status="attachi
 
 def device(state: State, instance: Instance) -> None:
     """Logged in at the target."""
+    session(state, instance)
     state.files[DEVICE] = File(link=True)
+
+
+def session(state: State, instance: Instance) -> None:
+    """Logged in at a target whose device never appeared."""
+    state.files[f"/etc/iscsi/nodes/iqn.2010-10.org.openstack:volume-{volumes.HOST_ISCSI.id}"] = Directory()
 
 
 def secrets(state: State, instance: Instance) -> None:
@@ -79,6 +85,7 @@ CASES = (
     Case(RELEASE, "leaving", LEAVING, after=CONNECT, built_as=WITH),
     Case(RELEASE, "gone", LEAVING),
     Case(RELEASE, "by_the_host", HOST_LEAVING, device),
+    Case(RELEASE, "by_the_host_halfway", HOST_LEAVING, session),
     Case(DISCONNECT, "none", PLAIN),
     Case(DISCONNECT, "there", WITH, after=CONNECT),
     Case(DISCONNECT, "gone", WITH),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.services import apply, volumes
@@ -48,3 +50,15 @@ def test_a_build_that_fails_takes_along_what_it_made(site: Site) -> None:
     assert path not in files
     assert apply.apply(site.app, wished(site, "data", backend="local")).exit_code == 0
     assert isinstance(files[path], File)
+
+
+@pytest.mark.parametrize("backend", ["local", "iscsi"])
+def test_a_volume_that_outlived_its_instance_is_the_next_ones(storage: Site, backend: str) -> None:  # noqa: F811
+    for name in ("n1", "n2"):
+        hosts = {**storage.app.inventory.hosts}
+        hosts[name] = replace(hosts[name], volume_backends={"iscsi": {"initiator": "host"}})
+        storage.app = replace(storage.app, inventory=replace(storage.app.inventory, hosts=hosts))
+    apply.apply(storage.app, wished(storage, "data", backend=backend))
+    storage.act("destroy", "vm")
+    assert apply.apply(storage.app, wished(storage, "data", backend=backend)).exit_code == 0
+    assert statuses(storage)["data"] == "in-use"

@@ -46,10 +46,19 @@ def test_a_damaged_key_is_told(secrets: Secrets, tmp_path: Path) -> None:
 def test_a_secret_of_a_file_is_what_stands_in_it(secrets: Secrets, tmp_path: Path) -> None:
     path = tmp_path / "ceph.key"
     path.touch(0o600)
-    path.write_text("AQB==\n")
-    assert secrets.reveal(f"file/{path}") == "AQB=="
+    path.write_text("QVFCdGVzdA==\n")
+    assert secrets.reveal(f"file/{path}") == "QVFCdGVzdA=="
     with pytest.raises(errors.OrchestratorError, match="cannot be read"):
         secrets.reveal(f"file/{tmp_path}/none")
+
+
+@pytest.mark.parametrize("text", ["", "[client.admin]\n\tkey = QVFCdGVzdA==\n", "QVFC dGVzdA==", "no-key", "\udcff"])
+def test_a_file_with_anything_but_one_key_is_told(secrets: Secrets, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "ceph.client.admin.keyring"
+    path.touch(0o600)
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(errors.OrchestratorError, match=r"ceph\.client\.admin\.keyring: not a key: it is not exactly one word of base64"):
+        secrets.reveal(f"file/{path}")
 
 
 class Wire:

@@ -10,6 +10,8 @@ from orchestrator.model.instance import Instance
 from orchestrator.rendering import domain
 from orchestrator.rendering.volumes import Source
 
+RECORDS = ("/etc/iscsi/nodes", "/var/lib/iscsi/nodes")
+"""Where iscsiadm keeps what it knows of targets: Debian's place, and others'."""
 LINK = "other"
 """What facts.file calls the symbolic links of /dev/disk/by-path."""
 
@@ -21,27 +23,31 @@ DEFINE = (
     '{ virsh -q -c "$3" secret-undefine --secret "$2"; exit 1; }'
 )
 # Arguments: target, portal, account, the device that appears. iscsiadm takes a password as an argument, which every user of the host could read: it is put
-# into the record that iscsiadm made, by the shell itself. 15: logged in already (open-iscsi ISCSI_ERR_SESS_EXISTS).
+# into the record that iscsiadm made, by the shell itself. 15: logged in already (open-iscsi ISCSI_ERR_SESS_EXISTS). Who fails leaves no session behind.
 LOGIN = r"""
 word=$(cat); umask 077
 [ -e "$4" ] && exit 0
+fail() {
+  for do in --logout "-o delete"; do iscsiadm -m node -T "$1" -p "$2" $do; done >/dev/null 2>&1
+  exit "$3"
+}
 iscsiadm -m node -T "$1" -p "$2" -o new || exit 1
 for top in /etc/iscsi/nodes /var/lib/iscsi/nodes; do
   [ -d "$top/$1" ] || continue
   for record in $(find "$top/$1" -type f ! -name '*.part'); do
     { grep -v '^node.session.auth.' "$record"
       printf 'node.session.auth.%s
-' "authmethod = CHAP" "username = $3" "password = $word"; } >"$record.part" && mv -fT -- "$record.part" "$record" || exit 1
+' "authmethod = CHAP" "username = $3" "password = $word"; } >"$record.part" && mv -fT -- "$record.part" "$record" || fail "$1" "$2" 1
   done
 done
 iscsiadm -m node -T "$1" -p "$2" --login; code=$?
-[ "$code" = 0 ] || [ "$code" = 15 ] || exit "$code"
-n=0; until [ -e "$4" ]; do [ "$n" -lt 20 ] || { echo "$4 does not appear" >&2; exit 1; }; sleep 0.5; n=$((n + 1)); done
+[ "$code" = 0 ] || [ "$code" = 15 ] || fail "$1" "$2" "$code"
+n=0; until [ -e "$4" ]; do [ "$n" -lt 20 ] || { echo "$4 does not appear" >&2; fail "$1" "$2" 1; }; sleep 0.5; n=$((n + 1)); done
 """
 # Arguments: target, portal. 21: no such record or session (ISCSI_ERR_NO_OBJS_FOUND). Each volume has a target of its own: nobody else loses a disk by it.
 LOGOUT = (
     'for do in --logout "-o delete"; do iscsiadm -m node -T "$1" -p "$2" $do; code=$?; '
-    '[ "$code" = 0 ] || [ "$code" = 21 ] || exit "$code"; done'
+    '[ "$code" = 0 ] || [ "$code" = 21 ] || exit "$code"; done; rm -rf -- "/etc/iscsi/nodes/$1" "/var/lib/iscsi/nodes/$1"'
 )
 
 
@@ -68,6 +74,16 @@ def connected(source: Source) -> dict[Key, object]:
     return dict.fromkeys(needs(source), LINK if source.iqn else "defined")
 
 
+def traces(source: Source) -> tuple[Key, ...]:
+    """What tells whether anything of it is left: iscsiadm has a record of a session whose device never appeared, too."""
+    return (*needs(source), *(file.Key(f"{top}/{source.iqn}") for top in RECORDS if source.iqn))
+
+
+def there(source: Source, facts: Facts) -> bool:
+    """Whether anything of it is left."""
+    return any(facts[key] is not None for key in traces(source))
+
+
 def disconnect(source: Source) -> tuple[Action, ...]:
     """Takes the connection away; tolerates that there is none."""
     if source.iqn:
@@ -79,7 +95,7 @@ def disconnect(source: Source) -> tuple[Action, ...]:
 
 def disconnected(source: Source) -> dict[Key, object]:
     """What is true then."""
-    return dict.fromkeys(needs(source))
+    return dict.fromkeys(traces(source))
 
 
 def _portal(source: Source) -> str:

@@ -13,11 +13,11 @@ PATIENCE = 0.0
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    return tuple(key for source in _sources(instance) for key in connections.needs(source))
+    return tuple(key for source in _sources(instance) for key in connections.traces(source))
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
-    there = [source for source in _sources(instance) if any(facts[key] is not None for key in connections.needs(source))]
+    there = [source for source in _sources(instance) if connections.there(source, facts)]
     actions = tuple(action for source in there for action in connections.disconnect(source))
     return Todo("volumes are connected" if actions else "no volume is connected", actions)
 
