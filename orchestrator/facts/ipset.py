@@ -31,6 +31,28 @@ class Sets:
     trouble: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Needed(Sets):
+    """Sets that are to be there, where there were those of `before`. They equal what is found when all of it is there, and nothing of `before` but it:
+    sets and members that came meanwhile are another run's, and no fault.
+    """
+
+    before: Sets = field(default_factory=Sets, repr=False)
+
+    __hash__ = None  # type: ignore[assignment]  # as that of Sets, which holds a mapping
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sets):
+            return NotImplemented
+        if self.trouble != other.trouble or any(name in other.members and name not in self.members for name in self.before.members):
+            return False
+        return all(name in other.members and self._there(name, set(other.members[name])) for name in self.members)
+
+    def _there(self, name: str, found: set[str]) -> bool:
+        wanted = set(self.members[name])
+        return wanted <= found and not found & (set(self.before.members.get(name, ())) - wanted)
+
+
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
     return (Command(("sh", "-c", SCRIPT, "read-sets")),)
 

@@ -65,6 +65,44 @@ class Rules:
     trouble: str = ""
 
 
+DEVICES = ("-i", "-o", "--physdev-in", "--physdev-out")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Needed(Rules):
+    """Rules that are to be there, where there were those of `before`. They equal what is found when all of them are there in their order, and nothing
+    of `before` but them: chains, jumps and rules for ports that came meanwhile are another run's, and no fault.
+    """
+
+    before: Rules = field(default_factory=Rules, repr=False)
+
+    __hash__ = None  # type: ignore[assignment]  # as that of Rules, which holds mappings
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rules):
+            return NotImplemented
+        if self.trouble != other.trouble or any(path in other.chains and path not in self.chains for path in self.before.chains):
+            return False
+        every = all(path in other.chains and self._chain(path, other.chains[path]) == each for path, each in self.chains.items())
+        return every and all(self._jumps(place, other) == self.hooks.get(place, ()) for place in {*self.hooks, *other.hooks})
+
+    def _chain(self, path: str, found: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        """What is found there, without what came meanwhile."""
+        known = {each.spec for each in (*self.chains[path], *self.before.chains.get(path, ()))}
+        named = {name for each in self.chains[path] for name in concerns(each)}
+        return tuple(each for each in found if each.spec in known or concerns(each) <= named)
+
+    def _jumps(self, place: str, found: Rules) -> tuple[str, ...]:
+        known = {FOREIGN, *self.hooks.get(place, ()), *self.before.hooks.get(place, ())}
+        return shortened(each for each in found.hooks.get(place, ()) if each in known)
+
+
+def concerns(found: Rule) -> set[str]:
+    """What a rule is about: the devices that it names, and the store's chain that it leads into."""
+    told = itertools.pairwise(found.spec.split(" "))
+    return {value for option, value in told if option in DEVICES or (option == "-j" and value.startswith("orc"))}
+
+
 def rule(text: str) -> Rule:
     """A rule from its words, as a tool saved them or takes them."""
     words = text.split(" ")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.commands.command import Command
-from orchestrator.facts.rules import FOREIGN, Rule, Rules, rule, shortened
+from orchestrator.facts.rules import FOREIGN, Needed, Rule, Rules, rule, shortened
 
 FILTER = r"""
 !want && $0 == "--" { want = 1; next }
@@ -60,6 +60,11 @@ def command(tool: str, lines: Iterable[str], gone: Iterable[str] = (), flows: It
     """What makes it so. `gone`: taps that must not be there for it; `flows`: then cut, each as `conntrack -D` takes it."""
     document = tuple(lines)
     return Command(("sh", "-c", SCRIPT, "restore-rules", tool, str(len(document)), " ".join(gone), *document, *flows))
+
+
+def needed(made: Change, found: Rules) -> Needed:
+    """What is to be there once `made` is done where `found` was: another run's rules may come beside it."""
+    return Needed(made.rules.chains, made.rules.hooks, made.rules.trouble, found)
 
 
 def change(

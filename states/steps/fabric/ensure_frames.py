@@ -35,7 +35,7 @@ def plan(fabric: Fabric, facts: Facts) -> Todo:
 
 
 def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
-    return {rules.Key(TOOL, names.owner(fabric.lineage)): _change(fabric, facts).rules}
+    return {rules.Key(TOOL, names.owner(fabric.lineage)): restore.needed(_change(fabric, facts), _rules(fabric, facts))}
 
 
 def _rules(fabric: Fabric, facts: Facts) -> rules.Rules:

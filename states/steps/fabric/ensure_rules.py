@@ -45,9 +45,12 @@ def plan(fabric: Fabric, facts: Facts) -> Todo:
 
 def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
     owner = names.owner(fabric.lineage)
-    found: dict[Key, object] = {rules.Key(tool, owner): _change(fabric, facts, version).rules for version, tool in TOOLS.items()}
-    if not _sets(fabric, facts).trouble:
-        found[ipset.Key(owner)] = ipset.Sets(_members(fabric, facts))
+    found: dict[Key, object] = {
+        rules.Key(tool, owner): restore.needed(_change(fabric, facts, version), _rules(fabric, facts, version))
+        for version, tool in TOOLS.items()
+    }
+    if not (sets := _sets(fabric, facts)).trouble:
+        found[ipset.Key(owner)] = ipset.Needed(_members(fabric, facts), before=sets)
     return found
 
 
