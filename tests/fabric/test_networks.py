@@ -6,21 +6,24 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from orchestrator.commands.command import Action
 from orchestrator.facts import fdb, link, ovs
-from orchestrator.model import desired, names
+from orchestrator.model import desired, errors, names
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.instance import Instance
 from orchestrator.states import step as steps
 from tests.fabric import throwaway
 from tests.fabric.throwaway import Throwaway
 from tests.samples import instances
-from tests.samples.networks import NOTHING, OWNER, PLAIN, VXLAN, fabric, segment
+from tests.samples.networks import NOTHING, OWNER, PLAIN, VLAN, VXLAN, fabric, segment
 
 pytestmark = [pytest.mark.practice_hosts, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 needs_ovs = pytest.mark.skipif(not shutil.which("ovs-vswitchd"), reason="needs Open vSwitch")
+needs_vlans = pytest.mark.skipif(not Path("/proc/net/vlan").exists(), reason="needs VLANs in the kernel")
 STEPS = ("fabric.ensure_bridges", "fabric.ensure_vxlans", "fabric.ensure_switches")
 OVS = """mkdir -p /run/openvswitch && cd /run/openvswitch && ovsdb-tool create conf.db /usr/share/openvswitch/vswitch.ovsschema
 ovsdb-server conf.db --remote=punix:/run/openvswitch/db.sock --pidfile --detach --no-chdir -vconsole:off
@@ -154,6 +157,79 @@ def test_a_bridge_that_somebody_was_plugged_into_meanwhile_stays(wired: tuple[Th
     guest(one, "tap1", bridge, "10.0.0.1")
     one.perform(todo.actions)
     assert one.look([link.Key(bridge)])[link.Key(bridge)] is not None
+
+
+def planned(host: Throwaway, step: str, fabric: Fabric) -> tuple[Action, ...]:
+    """What a run is going to do, by what it sees now."""
+    found = steps.find_fabric(step)
+    return found.plan(fabric, host.look(found.needs(fabric))).actions
+
+
+@pytest.mark.parametrize("made", [tunnel(11, 12), pytest.param(fabric(segment(VLAN, "eth1")), marks=needs_vlans)], ids=["vxlan", "vlan"])
+def test_two_runs_that_were_planned_on_the_same_facts_both_end_well(wired: tuple[Throwaway, Throwaway], made: Fabric) -> None:
+    one, _ = wired
+    one.ensure(made, STEPS[0])
+    step = f"fabric.ensure_{made.segments[0].network.type}s"
+    actions = planned(one, step, made)
+    for _ in range(2):
+        one.perform(actions)
+    assert one.ensure(made, step) == 0
+
+
+@pytest.mark.parametrize("left", [(), (13,)])
+def test_two_runs_that_change_the_same_peers_both_end_well(wired: tuple[Throwaway, Throwaway], left: tuple[int, ...]) -> None:
+    """The kernel says so when the last entry is gone already, and not when others are left."""
+    one, _ = wired
+    one.ensure(tunnel(11, 12, *left), *STEPS)
+    for made in (tunnel(11, *left), tunnel(11, 12, *left)):
+        actions = planned(one, STEPS[1], made)
+        for _ in range(2):
+            one.perform(actions)
+        assert one.ensure(made, *STEPS) == 0
+
+
+def test_a_device_of_another_store_that_is_there_by_now_is_not_touched(wired: tuple[Throwaway, Throwaway]) -> None:
+    one, _ = wired
+    one.ensure(tunnel(11), STEPS[0])
+    actions = planned(one, STEPS[1], tunnel(11))
+    one.sh(f"{LEFT}; ip link set vxlan-1001 alias orcffffff")
+    with pytest.raises(AssertionError, match="File exists"):
+        one.perform(actions)
+    assert "orcffffff" in one.run("ip", "-d", "link", "show", "dev", "vxlan-1001").stdout
+
+
+LEFT = "ip link add name vxlan-1001 type vxlan id 1001 local 192.0.2.11 dstport 4789"
+
+
+def test_a_tunnel_that_was_left_without_its_mark_is_taken_over(wired: tuple[Throwaway, Throwaway]) -> None:
+    """As a command that was killed leaves it: made, and not marked yet."""
+    one, _ = wired
+    one.sh(LEFT)
+    assert one.ensure(tunnel(11, 12), *STEPS) > 0
+    one.ensure(NOTHING, *STEPS)
+    assert "vxlan-1001" not in one.run("ip", "link", "show").stdout
+
+
+@pytest.mark.parametrize("theirs", ["alias theirs", "master br-theirs", "up"])
+def test_a_tunnel_without_a_mark_that_is_somebodys_by_now_is_not_taken_over(wired: tuple[Throwaway, Throwaway], theirs: str) -> None:
+    one, _ = wired
+    one.ensure(tunnel(11), STEPS[0])
+    one.sh(f"ip link add br-theirs type bridge; {LEFT}")
+    actions = planned(one, STEPS[1], tunnel(11))
+    one.sh(f"ip link set vxlan-1001 {theirs}")
+    with pytest.raises(AssertionError, match="somebody else's"):
+        one.perform(actions)
+    assert OWNER not in one.run("ip", "-d", "link", "show", "dev", "vxlan-1001").stdout
+    with pytest.raises(errors.HostError, match="somebody else's"):
+        planned(one, STEPS[1], tunnel(11))
+
+
+def test_a_bridge_that_the_former_release_made_goes_with_the_last_too(wired: tuple[Throwaway, Throwaway]) -> None:
+    one, _ = wired
+    one.sh("ip link add br-phys0 type bridge; ip link set br-phys0 alias orchestrator up")
+    one.ensure(fabric(segment(PLAIN, bridge="br-phys0")), *STEPS)
+    one.ensure(NOTHING, *STEPS)
+    assert "br-phys0" not in one.run("ip", "link", "show").stdout
 
 
 OPEN = {

@@ -130,6 +130,8 @@ def bridge(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
                 return failed(f'Cannot find device "{name}"', 255)
             if verb == "append" and peer not in link.flood:
                 link.flood.append(peer)
+            if verb == "del" and not link.flood:
+                return failed("RTNETLINK answers: No such file or directory", 255)
             if verb == "del":
                 link.flood = [each for each in link.flood if each != peer]
             return Result()
@@ -172,13 +174,32 @@ def _drop(state: State, operands: tuple[str, ...]) -> Result:
 def _make_vlan(state: State, operands: tuple[str, ...]) -> Result:
     name, alias, interface, vid = operands
     added = _run(state, "add", "link", interface, "name", name, "type", "vlan", "id", vid)
-    return added if added.code else _run(state, "set", "dev", name, "alias", alias)
+    return added if added.code and not _there(state, name, alias) else _run(state, "set", "dev", name, "alias", alias)
 
 
 def _make_vxlan(state: State, operands: tuple[str, ...]) -> Result:
     name, alias, vni, local = operands
     added = _run(state, "add", "name", name, "type", "vxlan", "id", vni, "local", local, "dstport", "4789")
-    return added if added.code else _run(state, "set", "dev", name, "alias", alias)
+    return added if added.code and not _there(state, name, alias) else _run(state, "set", "dev", name, "alias", alias)
+
+
+def _there(state: State, name: str, alias: str) -> bool:
+    return name in state.links and (state.links[name].alias or "").partition(" ")[0] == alias
+
+
+def _take(state: State, operands: tuple[str, ...]) -> Result:
+    name, alias = operands
+    found = state.links.get(name)
+    if found and not _there(state, name, alias) and (found.alias or found.master or found.up):
+        return failed(f"{name} is somebody else's by now")
+    return _run(state, "set", "dev", name, "alias", alias)
+
+
+def _forget(state: State, operands: tuple[str, ...]) -> Result:
+    name, peer = operands
+    if name in state.links:
+        state.links[name].flood = [each for each in state.links[name].flood if each != peer]
+    return Result()
 
 
 def _entries(state: State, operands: tuple[str, ...]) -> Result:
@@ -193,6 +214,8 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     ensure_bridges.REMOVE: _remove_bridge,
     ensure_vlans.MAKE: _make_vlan,
     ensure_vxlans.MAKE: _make_vxlan,
+    ensure_vxlans.FORGET: _forget,
+    device.TAKE: _take,
     device.DROP: _drop,
     fdb.SCRIPT: _entries,
     plug_taps.PLUG: lambda state, operands: _run(state, "set", "dev", operands[0], "master", operands[1], "up"),

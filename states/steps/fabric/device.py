@@ -14,6 +14,13 @@ from orchestrator.model.fabric import Fabric, Segment
 SETTLE = (
     """ip link set dev "$1" alias "$2" && { [ ! -e "/proc/sys/net/ipv6/conf/$1" ] || echo 1 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"; }"""
 )
+# Another run that was planned on the same facts may have made the device by now. Whether it leads where it should is looked at afterwards.
+THERE = """{ [ -e "/sys/class/net/$1" ] && read -r mark rest <"/sys/class/net/$1/ifalias" && [ "$mark" = "$2" ]; }"""
+# A command that was killed between `ip link add` and the mark left it: the kernel sets no alias at creation. In use by now, it is somebody's.
+TAKE = f"""mark=; read -r mark rest <"/sys/class/net/$1/ifalias" || :
+[ "$mark" = "$2" ] || {{ [ -z "$mark" ] && [ ! -e "/sys/class/net/$1/master" ] && [ $(($(cat "/sys/class/net/$1/flags") & 1)) = 0 ]; }} ||
+{{ echo "$1 is somebody else's by now" >&2; exit 1; }}
+{SETTLE}"""
 # Gone by now, or another's by now: nobody's loss.
 DROP = """[ ! -e "/sys/class/net/$1" ] || { read -r mark rest <"/sys/class/net/$1/ifalias" || :
 [ "$mark" != "$2" ] || ip link del dev "$1"; }"""
@@ -39,6 +46,16 @@ def unneeded(fabric: Fabric, facts: Facts, kind: str, wanted: set[str]) -> tuple
 def drop(fabric: Fabric, name: str) -> Command:
     """Takes a device of ours away."""
     return Command(("sh", "-c", DROP, "remove-device", name, names.owner(fabric.lineage)))
+
+
+def left(found: link.Link, form: str) -> bool:
+    """Whether a device is as `ip link add` leaves one: of the very form, without a mark, in no bridge, down."""
+    return not found.alias and found.form == form and not found.master and not found.up and not found.addresses
+
+
+def take(fabric: Fabric, name: str) -> Command:
+    """Marks a device that is as `ip link add` left it, unless it is somebody's by now."""
+    return Command(("sh", "-c", TAKE, "take-device", name, names.owner(fabric.lineage)))
 
 
 def refuse_strange(fabric: Fabric, name: str, found: link.Link, form: str) -> None:

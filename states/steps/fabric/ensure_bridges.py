@@ -17,6 +17,8 @@ from orchestrator.states.step import Todo
 from orchestrator.states.steps.fabric import device
 
 PATIENCE = 0.0
+FORMER = "orchestrator"
+"""What the former release marked bridges with, whatever the store: one that a network of ours needs becomes ours."""
 
 # One fixed script: a bridge must not stay without our mark because something died between two commands. It may be there by now, made by another
 # run that was planned on the same facts. Only an MTU that is set later stays when ports come and go.
@@ -94,7 +96,7 @@ def _bridge(fabric: Fabric, segment: Segment) -> _Bridge:
 
 
 def _ours(bridge: _Bridge, found: link.Link) -> bool:
-    return not bridge.named or found.alias == bridge.alias
+    return not bridge.named or found.alias in (bridge.alias, FORMER)
 
 
 def _ensure(bridge: _Bridge, facts: Facts) -> list[Action]:

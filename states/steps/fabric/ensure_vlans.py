@@ -18,7 +18,7 @@ KIND = "vlan"
 
 MAKE = f"""[ -e /proc/net/vlan ] || modprobe -q 8021q 2>/dev/null || [ -e /proc/net/vlan ] ||
 {{ echo "the kernel of this host has no VLANs: modprobe 8021q" >&2; exit 1; }}
-ip link add link "$3" name "$1" type vlan id "$4" && {device.SETTLE}"""
+ip link add link "$3" name "$1" type vlan id "$4" || {device.THERE} && {device.SETTLE}"""
 
 
 def needs(fabric: Fabric) -> tuple[Key, ...]:

@@ -18,7 +18,13 @@ from orchestrator.states.steps.fabric import device
 PATIENCE = 0.0
 KIND = "vxlan"
 
-MAKE = f"""ip link add name "$1" type vxlan id "$3" local "$4" dstport 4789 && {device.SETTLE}"""
+MAKE = f"""ip link add name "$1" type vxlan id "$3" local "$4" dstport 4789 || {device.THERE} && {device.SETTLE}"""
+# Of the last entry the kernel says that it is gone already: another run took it away. (It minds neither an append of what is there, nor the
+# removal of what is not among others.)
+FORGET = f"""said=$(bridge fdb del {fdb.ALL} dev "$1" dst "$2" 2>&1) && exit
+if [ -e "/sys/class/net/$1" ]; then
+  entries=$(bridge fdb show dev "$1") && ! printf '%s\\n' "$entries" | grep -qF "{fdb.ALL} dst $2 "
+fi || {{ printf '%s\\n' "$said" >&2; exit 1; }}"""
 
 
 def needs(fabric: Fabric) -> tuple[Key, ...]:
@@ -51,6 +57,8 @@ def _ensure(fabric: Fabric, segment: Segment, facts: Facts) -> Iterator[Action]:
         if found.owner == owner and found.form != _form(segment):  # its own address is another one now
             yield device.drop(fabric, name)
             found, entries = None, None
+        elif device.left(found, _form(segment)):
+            yield device.take(fabric, name)
         else:
             device.refuse_strange(fabric, name, found, _form(segment))
     if not isinstance(found, link.Link):
@@ -65,7 +73,7 @@ def _flood(name: str, wanted: set[str], found: set[str]) -> Iterator[Action]:
     for peer in sorted(wanted - found):
         yield Command(("bridge", "fdb", "append", fdb.ALL, "dev", name, "dst", peer))
     for peer in sorted(found - wanted):
-        yield Command(("bridge", "fdb", "del", fdb.ALL, "dev", name, "dst", peer))
+        yield Command(("sh", "-c", FORGET, "forget-peer", name, peer))
 
 
 def _check(fabric: Fabric, segment: Segment, facts: Facts) -> None:
