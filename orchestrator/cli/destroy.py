@@ -44,8 +44,9 @@ def destroy(wiring: Wiring, targets: tuple[str, ...], with_volumes: bool, yes: b
         free = [record.volume.name for record in app.store.volumes() if record.volume.name in owned and record.instance is None]
         if free:
             volumes.delete(app, free)
-    if not names and not done.hosts:
+    if not (names or done.hosts):
         forms.tell("none of them exists: nothing to destroy")
+        return
     progress.end(wiring, done, output)
 
 
