@@ -123,7 +123,7 @@ def prune(app: App, chosen: Sequence[tuple[Host, Held]]) -> tuple[Done, ...]:
         return Lane(f"shared/image {held.path}", (remove,))
 
     work = {host.name: [lane(host, held) for other, held in chosen if other == host] for host, _ in chosen}
-    return _carried_out(app, "image prune", work, ("removed", "kept"))
+    return _carried_out(app, "image prune", work, ("removed", "kept"), lambda host, path: ", ".join(instances_on(app, host, path)))
 
 
 def push(app: App, image: Image, hosts: Sequence[Host]) -> tuple[Done, ...]:
@@ -151,20 +151,29 @@ def _told(actions: Iterable[T]) -> tuple[T, ...]:
     return tuple(replace(action, step="push") for action in actions)  # type: ignore[type-var]  # actions are dataclasses
 
 
-def _carried_out(app: App, verb: str, work: Mapping[str, Sequence[Lane]], words: tuple[str, str]) -> tuple[Done, ...]:
-    """Each lane's outcome, in the first of the two words when it went well."""
+def _carried_out(
+    app: App,
+    verb: str,
+    work: Mapping[str, Sequence[Lane]],
+    words: tuple[str, str],
+    users: Callable[[str, str], str] = lambda host, path: "",
+) -> tuple[Done, ...]:
+    """Each lane's outcome, in the first of the two words when it went well. A lane whose path has `users` when it would be sent is not."""
     if not work:
         return ()
     run, status = app.store.begin(verb, (), app.wait), "failed"
 
     def send(name: str) -> tuple[Done, ...]:
         heard: dict[str, Record] = {}
-        batch = Batch(f"{run.id}-{name}", run.epoch, tuple(work[name]))
-        app.transport.run(app.inventory.hosts[name], batch, lambda record: heard.update({record.lane: record}))
-        return tuple(_done(name, lane, heard.get(lane.key), words) for lane in work[name])
+        used = {lane.key: who for lane in work[name] if (who := users(name, _path(lane)))}
+        if lanes := tuple(lane for lane in work[name] if lane.key not in used):
+            batch = Batch(f"{run.id}-{name}", run.epoch, lanes)
+            app.transport.run(app.inventory.hosts[name], batch, lambda record: heard.update({record.lane: record}))
+        kept = {key: f"disks of {who} rest on it" for key, who in used.items()}
+        return tuple(_done(name, lane, heard.get(lane.key), words, kept.get(lane.key, "")) for lane in work[name])
 
     def lost(name: str, error: errors.HostError) -> tuple[Done, ...]:
-        return tuple(_lost(app.inventory.hosts[name], error, lane.key.partition(" ")[2]) for lane in work[name])
+        return tuple(_lost(app.inventory.hosts[name], error, _path(lane)) for lane in work[name])
 
     try:
         found = tuple(each for host in _each(app, tuple(work), send, lost) for each in host)
@@ -174,8 +183,14 @@ def _carried_out(app: App, verb: str, work: Mapping[str, Sequence[Lane]], words:
         app.store.finish(run, status, "")
 
 
-def _done(host: str, lane: Lane, last: Record | None, words: tuple[str, str]) -> Done:
-    path = lane.key.partition(" ")[2]
+def _path(lane: Lane) -> str:
+    return lane.key.partition(" ")[2]
+
+
+def _done(host: str, lane: Lane, last: Record | None, words: tuple[str, str], kept: str = "") -> Done:
+    path = _path(lane)
+    if kept:
+        return Done(host, path, words[1], kept)
     if last and last.kind == "done" and last.code == 0 and last.index == len(lane.actions) - 1:
         return Done(host, path, words[0])
     said = last.output.decode("utf-8", "replace").strip()[-500:] if last else ""

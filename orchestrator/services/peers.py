@@ -66,15 +66,28 @@ def _with(course: Course, image: Image) -> Course:
 
 
 def _from_peer(app: App, copies: Copies, course: Course, base: str) -> Image | None:
-    """The image as it lies in another host's cache, copied here; None when no host that answers holds it whole."""
+    """The image as it lies in another host's cache, copied here; None when no host that answers holds it whole, or there is no room here.
+
+    It has to be what this host's own manifest says that the disks rest on; the other one's word counts only where that is lost as well.
+    """
     known, own = app.store.capacities(), course.record.instance.host
-    hosts = [host for name, host in app.inventory.hosts.items() if name in known and name != own]
-    for shelf in images.shelves(app, hosts):
-        for held in shelf.images:
-            if posixpath.basename(held.path) == posixpath.basename(base) and held.digest and held.size == held.wanted:
-                with contextlib.suppress(errors.HostError):
-                    if path := copies.keep(held.digest, _pieces(app, shelf.host, held)):
-                        return _image(course.record.instance.image, path, held)
+    hosts = [host for name, host in app.inventory.hosts.items() if name in known or name == own]
+    found = [
+        (shelf.host, held)
+        for shelf in images.shelves(app, hosts)
+        for held in shelf.images
+        if posixpath.basename(held.path) == posixpath.basename(base)
+    ]
+    was = next((held.digest for host, held in found if host.name == own and held.digest), None)
+    for host, held in found:
+        if host.name != own and held.digest and held.size == held.wanted and was in (None, held.digest):
+            try:
+                if path := copies.keep(held.digest, _pieces(app, host, held)):
+                    return _image(course.record.instance.image, path, held)
+            except errors.HostError:  # another one may answer
+                continue
+            except errors.OrchestratorError:  # no room here: the source is all there is
+                return None
     return None
 
 
