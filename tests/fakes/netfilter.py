@@ -126,8 +126,8 @@ def _restore(state: State, operands: tuple[str, ...]) -> Result:
         return failed(f"{back} is there again: its rules stay")
     if tool in state.missing:
         return failed(f"sh: 1: {tool}-save: not found", 127)
-    done = load(state, tool, list(_left(list(save(state, tool)), rest[: int(lines)])))
-    return done if done.code else _cut(state, rest[int(lines) :])
+    cut = _cut(state, rest[int(lines) :])
+    return cut if cut.code else load(state, tool, list(_left(list(save(state, tool)), rest[: int(lines)])))
 
 
 def _left(saved: Sequence[str], document: Sequence[str]) -> Iterator[str]:
@@ -192,6 +192,9 @@ def _created(name: str, family: str) -> str:
 def _restore_sets(state: State, operands: tuple[str, ...]) -> Result:
     """ensure_rules.MEMBERS; `-exist`: what is so already is no error."""
     count, *rest = operands
+    cut = _cut(state, rest[int(count) :])
+    if cut.code:
+        return cut
     for number, line in enumerate(rest[: int(count)], 1):
         verb, name, *more = line.split(" ")
         if verb == "create":
@@ -205,7 +208,7 @@ def _restore_sets(state: State, operands: tuple[str, ...]) -> Result:
         else:
             members = state.sets[name][1]
             members[:] = [each for each in members if each != more[0]] + (more if verb == "add" else [])
-    return _cut(state, rest[int(count) :])
+    return cut
 
 
 def _every_rule(state: State) -> Iterator[str]:

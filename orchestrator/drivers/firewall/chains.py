@@ -32,6 +32,11 @@ def group(fabric: Fabric, name: str, version: int) -> str:
     return f"{names.owner(fabric.lineage)}-{version}{hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()[:10]}"
 
 
+def version(group: str) -> int:
+    """The IP version of a set's addresses."""
+    return int(group.partition("-")[2][0])
+
+
 def secured(fabric: Fabric) -> tuple[Port, ...]:
     """Ports that rules judge."""
     return tuple(each for each in fabric.ports if each.port_security)

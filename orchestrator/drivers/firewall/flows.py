@@ -47,17 +47,25 @@ def _flows(fabric: Fabric, port: Port, version: int, which: tuple[str, Rule]) ->
 
 
 def of_members(fabric: Fabric, lost: Mapping[str, Collection[str]], wanted: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Flows between ports here and addresses that a set has `lost`, where a wanted rule of the port looks that set up."""
-    return tuple(dict.fromkeys(each for port in chains.secured(fabric) for each in _of_lost(fabric, port, lost, wanted)))
+    """Flows of addresses that a set has `lost`, where a wanted rule of a port here looks that set up: as many in a zone as there are addresses,
+    however many ports. Only with one guest is it named: the others' flows may go on.
+    """
+    guests: dict[tuple[str, str, int], set[str]] = {}
+    for port in chains.secured(fabric):
+        for letter in ENDS:
+            for name in sets(wanted[f"filter/{chains.port(fabric, letter, port)}"]) & set(lost):
+                own = chains.addresses(port, chains.version(name))
+                if own or not port.fixed_ips:  # without any, it may have every one
+                    guests.setdefault((name, letter, chains.zone(fabric, port)), set()).update(own or ("",))
+    return tuple(dict.fromkeys(each for which, own in sorted(guests.items()) for each in _of_lost(which, own, lost[which[0]])))
 
 
-def _of_lost(fabric: Fabric, port: Port, lost: Mapping[str, Collection[str]], wanted: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    for letter, (guest, other) in ENDS.items():
-        looked_up = sets(wanted[f"filter/{chains.port(fabric, letter, port)}"])
-        for member in (member for name in sorted(looked_up & set(lost)) for member in lost[name]):
-            version = 6 if ":" in member else 4
-            for address in chains.addresses(port, version):
-                yield " ".join([*_family(version), guest, address, other, member, "-w", str(chains.zone(fabric, port))])
+def _of_lost(which: tuple[str, str, int], guests: Collection[str], lost: Iterable[str]) -> Iterator[str]:
+    name, letter, zone = which
+    guest, other = ENDS[letter]
+    end = [guest, *guests] if len(guests) == 1 and "" not in guests else []
+    for member in lost:
+        yield " ".join([*_family(chains.version(name)), *end, other, member, "-w", str(zone)])
 
 
 def sets(rules: Iterable[str]) -> set[str]:

@@ -26,8 +26,16 @@ FILTER = r"""
 { print }"""
 """awk: leaves out of a document what another run has done meanwhile."""
 
+CUT = """cut() { for flow; do while ! said=$(conntrack -D $flow 2>&1); do case $said in
+*" 0 flow entries have been deleted"*) break ;;
+*"such conntrack doesn't exist"*) ;;
+*) echo "$said"; return 1 ;; esac; done; done; }
+"""
+"""Shell: deletes the conntrack entries of each flow. That there is none is no error; nor that one ended by itself meanwhile, but others may be left."""
+
 SCRIPT = (
-    """tool=$1 lines=$2 gone=$3; shift 3
+    CUT
+    + """tool=$1 lines=$2 gone=$3; shift 3
 for each in $gone; do [ ! -e "/sys/class/net/$each" ] || { echo "$each is there again: its rules stay"; exit 1; }; done
 there=$("$tool-save") || exit
 document=$({ printf '%s\\n' "$there" --; printf '%s\\n' "$@" | head -n "$lines"; } | awk '"""
@@ -35,13 +43,12 @@ document=$({ printf '%s\\n' "$there" --; printf '%s\\n' "$@" | head -n "$lines";
     + """') || exit
 shift "$lines"
 restore() { printf '%s\\n' "$document" | "$tool-restore" --noflush "$@"; }
-case $tool in ebtables) restore ;; *) restore --test -w 30 && restore -w 30 ;; esac || exit
-for flow; do
-said=$(conntrack -D $flow 2>&1) || case $said in *" 0 flow entries have been deleted"*) ;; *) echo "$said"; exit 1 ;; esac
-done"""
+write() { case $tool in ebtables) restore ;; *) restore --test -w 30 && restore -w 30 ;; esac; }
+cut "$@" && write && cut "$@"
+"""
 )
-"""First tested as a whole: a document that is refused changes nothing, and its error is what is said. ebtables cannot test. Flows are cut in the
-same breath, so that no rule is gone with its flows left.
+"""First tested as a whole: a document that is refused changes nothing, and its error is what is said. ebtables cannot test. Flows are cut before
+anything is written, so that where they cannot be the next plan finds all as it was; and again, since they may have begun anew until then.
 """
 
 Mine = Callable[[str], bool]
@@ -59,7 +66,14 @@ class Change:
 def command(tool: str, lines: Iterable[str], gone: Iterable[str] = (), flows: Iterable[str] = ()) -> Command:
     """What makes it so. `gone`: taps that must not be there for it; `flows`: then cut, each as `conntrack -D` takes it."""
     document = tuple(lines)
-    return Command(("sh", "-c", SCRIPT, "restore-rules", tool, str(len(document)), " ".join(gone), *document, *flows))
+    cut = tuple(flows)
+    argv = ("sh", "-c", SCRIPT, "restore-rules", tool, str(len(document)), " ".join(gone), *document, *cut)
+    return Command(argv, timeout=patience(len(cut)))
+
+
+def patience(flows: int) -> int:
+    """Seconds for a command that cuts so many flows, twice: each time conntrack goes through its whole table."""
+    return 60 + 2 * flows
 
 
 def needed(made: Change, found: Rules) -> Needed:

@@ -19,12 +19,14 @@ from orchestrator.states.step import Todo
 PATIENCE = 0.0
 TOOLS = {4: "iptables", 6: "ip6tables"}
 
-MEMBERS = """lines=$1; shift
-printf '%s\\n' "$@" | head -n "$lines" | ipset -exist restore || exit
-shift "$lines"
-for flow; do
-said=$(conntrack -D $flow 2>&1) || case $said in *" 0 flow entries have been deleted"*) ;; *) echo "$said"; exit 1 ;; esac
-done"""
+MEMBERS = (
+    restore.CUT
+    + """lines=$1; shift
+document=$(printf '%s\\n' "$@" | head -n "$lines"); shift "$lines"
+cut "$@" && printf '%s\\n' "$document" | ipset -exist restore && cut "$@"
+"""
+)
+"""Flows are cut first of all, for the same reason as in restore.SCRIPT."""
 
 
 def needs(fabric: Fabric) -> tuple[Key, ...]:
@@ -128,7 +130,7 @@ def _set_lines(fabric: Fabric, facts: Facts, before: bool) -> Iterable[Action]:
     lines = list(_made(found.members, wanted)) if before else list(_unmade(found.members, wanted, lost))
     if lines:
         cut = () if before else flows.of_members(fabric, lost, _both(fabric))
-        yield Command(("sh", "-c", MEMBERS, "restore-sets", str(len(lines)), *lines, *cut))
+        yield Command(("sh", "-c", MEMBERS, "restore-sets", str(len(lines)), *lines, *cut), timeout=restore.patience(len(cut)))
 
 
 def _both(fabric: Fabric) -> Mapping[str, tuple[str, ...]]:

@@ -1,0 +1,60 @@
+"""Flows that are cut with what let them through: none is forgotten when it could not be, and no host has thousands of commands to run for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.commands.command import Action, Command
+from orchestrator.model.fabric import Fabric
+from orchestrator.states.steps.fabric import ensure_rules
+from tests.fakes.host import FakeFleet
+from tests.samples import firewall, grounds, groups, instances, situations
+
+
+def made(fabric: Fabric) -> FakeFleet:
+    fleet = FakeFleet([instances.HOST.name])
+    grounds.perform(fleet, firewall.RULES, fabric)
+    return fleet
+
+
+def planned(fleet: FakeFleet, fabric: Fabric) -> tuple[Action, ...]:
+    return ensure_rules.plan(fabric, situations.look(fleet, ensure_rules.needs(fabric))).actions
+
+
+def cuts(action: Action) -> list[str]:
+    assert isinstance(action, Command)
+    return [word for word in action.argv[4:] if word.startswith("-f ipv")]
+
+
+@pytest.mark.parametrize("after", [firewall.LESS, firewall.ALONE], ids=["rule", "member"])
+def test_a_cut_that_failed_is_planned_again(after: Fabric) -> None:
+    fleet = made(firewall.BOTH)
+    host = fleet.hosts[instances.HOST.name]
+    host.cut.clear()
+    wanted = planned(fleet, after)
+    host.missing.add("conntrack")
+    assert situations.run(fleet, wanted)[-1].code != 0
+    host.missing.clear()
+    assert planned(fleet, after) == wanted
+    situations.run(fleet, wanted)
+    assert host.cut == [flow for action in wanted for flow in cuts(action)] != []
+    assert planned(fleet, after) == ()
+
+
+def test_a_lost_member_is_cut_once_for_all_ports() -> None:
+    ports = [groups.port(number, "web") for number in range(1, 9)]
+    rule = replace(groups.WEB, protocol=None, port_min=None, port_max=None, remote_group="web", remote_cidr=None)
+    lost = tuple(f"10.20.7.{number}" for number in range(1, 101))
+    group = groups.group("web", (rule,), ports)
+    before = groups.fabric(*ports, groups=(replace(group, members=(*group.members, *lost)),))
+    (action,) = planned(made(before), groups.fabric(*ports, groups=(group,)))
+    assert len(cuts(action)) == len(lost)
+    assert action.timeout > 100  # type: ignore[union-attr]
+
+
+def test_with_one_guest_the_others_flows_go_on() -> None:
+    before = groups.fabric(groups.ONE, groups=(replace(firewall.WEB, members=(*firewall.WEB.members, "10.20.7.7")),))
+    flows = [flow for action in planned(made(before), firewall.ONE) for flow in cuts(action)]
+    assert [flow.rpartition(" -w ")[0] for flow in flows] == ["-f ipv4 -d 10.20.0.10 -s 10.20.7.7"]
