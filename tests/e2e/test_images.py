@@ -110,11 +110,14 @@ def test_what_is_refused_says_what_it_got_and_leaves_nothing(case: str, operator
     assert sorted((lab.files(host) / PATH.lstrip("/")).glob("_base/*")) == before
 
 
-def test_killed_while_it_is_fetched(operator: Operator, lab: Lab, source: Source) -> None:
+@pytest.mark.parametrize("during", ["fetch-image", "convert-image"])
+def test_killed_while_it_is_made(operator: Operator, lab: Lab, source: Source, during: str) -> None:
+    """The controller dies while the host fetches, or converts: the host does each once."""
     host, digest = next(iter(lab.hosts)), sha256(source.image)
     site = operator.playbook("site.yaml", play(source.url(f"drip/4?{source.image}"), digest, 2, host))
+    before = len(lab.journal()[host])
     process = operator.start("apply", site)
-    wait(lambda: "yes" if source.asked else "", 60)
+    wait(lambda: "yes" if any(f" {during} " in line for line in lab.journal()[host][before:]) else "", 60)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     operator("apply", site)
