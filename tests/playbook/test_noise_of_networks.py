@@ -133,7 +133,7 @@ def check(found: desired.Desired) -> None:
         assert (network.physical_network == "") is (network.type == "vxlan")
         assert (network.segmentation_id is None) is (network.type == "flat")
         for subnet in network.subnets:
-            assert not subnet.nat or (subnet.gateway and "." in subnet.cidr)
+            assert not subnet.nat or (subnet.gateway and "." in subnet.cidr and network.driver == "linuxbridge")
             assert not subnet.dhcp or ipaddress.ip_address(subnet.dhcp_server) in ipaddress.ip_network(subnet.cidr)
     wishes = [wish for wish in found.instances.values() if wish.state != "absent"]
     attached = [name for wish in wishes for name in wish.volumes]

@@ -49,6 +49,7 @@ def check_providers(all_entries: catalog.Catalog, found: findings.Findings) -> N
     drivers: dict[str, tuple[str, mark.Mark]] = {}
     for entry, declared in catalog.entries_of(all_entries, "networks", networking.NetworkEntry):
         _check_mtu(entry, declared, found)
+        _check_nat(entry, declared, found)
         if declared.spoiled(entry.provider, "provider"):
             continue
         provider, place = entry.provider, declared.place("provider")
@@ -108,6 +109,15 @@ def _check_mtu(entry: networking.NetworkEntry, declared: plays.Declared, found: 
     if entry.mtu is not None and entry.mtu < LEAST_IPV6_MTU and 6 in versions:
         what = f"mtu '{entry.mtu}' in network '{entry.name}'"
         found.add(declared.place("mtu"), what, f"must be {LEAST_IPV6_MTU} or more where there is an IPv6 subnet")
-    if entry.nat and versions <= {6}:
-        what = f"nat in network '{entry.name}'"
+
+
+def _check_nat(entry: networking.NetworkEntry, declared: plays.Declared, found: findings.Findings) -> None:
+    what = f"nat in network '{entry.name}'"
+    if entry.nat and all(ipaddress.ip_network(each.cidr).version == 6 for each in entry.subnets):
         found.add(declared.place("nat"), what, "it has no IPv4 subnet", "IPv6 needs no address translation: leave nat out")
+    elif entry.driver == "openvswitch":
+        # A host keeps its gateway to itself by the rules of a Linux bridge: a switch has none on the way out.
+        places = [("nat",)] if entry.nat else [("subnets", number, "nat") for number, each in enumerate(entry.subnets) if each.nat]
+        why = "with driver 'openvswitch' every host would answer for the gateway's address across the trunk"
+        for place in places:
+            found.add(declared.place(*place), what, why, "use driver 'linuxbridge', or leave nat out and let a router be the gateway")
