@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.commands.command import Command, Record
+from orchestrator.model import errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,12 @@ def commands(keys: Sequence[object]) -> tuple[Command, ...]:
 
 
 def parse(keys: Sequence[object], records: Sequence[Record]) -> dict[object, object]:
-    found = {device["ifname"]: _link(device) for device in json.loads(records[0].output or "[]")}
+    try:
+        devices = json.loads(records[0].output or "[]")
+    except ValueError as error:  # of JSON and of UTF-8
+        why = f"what ip(8) said of them ends after {len(records[0].output)} bytes, or is no JSON: {error}"
+        raise errors.HostError("network devices could not be read", why=why, hint="an answer holds 1 MiB, about 400 devices") from error
+    found = {device["ifname"]: _link(device) for device in devices}
     return {key: _answer(key, found) for key in keys}
 
 

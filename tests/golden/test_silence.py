@@ -63,3 +63,10 @@ def test_libvirt_that_says_that_there_is_none(more: str) -> None:
 def test_an_answer_that_was_cut_short(key: gather.Key, output: bytes) -> None:
     with pytest.raises(errors.HostError):
         gather.parse([key], [Record("", 0, "done", 0, output)])
+
+
+@pytest.mark.parametrize("output", [b'[{"ifname":"lo","mtu":65536},{"ifname":"et', b'[{"ifname":"lo","ifalias":"\xc3'])
+@pytest.mark.parametrize("key", [link.Key("lo"), link.Marked("orc7c9e66"), link.Addresses()], ids=str)
+def test_devices_that_are_more_than_an_answer_can_hold(key: gather.Key, output: bytes) -> None:
+    with pytest.raises(errors.HostError, match="network devices could not be read"):
+        gather.parse([key], [Record("", 0, "done", 0, output)])
