@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.commands.command import Action, Command
+from orchestrator.facts import ipset
+from orchestrator.model import names
 from orchestrator.model.fabric import Fabric
 from orchestrator.states.steps.fabric import ensure_rules
 from tests.fakes.host import FakeFleet
@@ -58,3 +60,16 @@ def test_with_one_guest_the_others_flows_go_on() -> None:
     before = groups.fabric(groups.ONE, groups=(replace(firewall.WEB, members=(*firewall.WEB.members, "10.20.7.7")),))
     flows = [flow for action in planned(made(before), firewall.ONE) for flow in cuts(action)]
     assert [flow.rpartition(" -w ")[0] for flow in flows] == ["-f ipv4 -d 10.20.0.10 -s 10.20.7.7"]
+
+
+def test_members_are_put_in_order_once_for_all_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work for groups of thousands grows with them, and not with the ports that look them up."""
+    many = groups.fabric(*(groups.port(number, "web", "admin") for number in range(1, 21)), groups=(firewall.WEB, firewall.ADMIN))
+    facts = situations.look(made(many), ensure_rules.needs(many))
+    ordered, calls = ipset.ordered, list[int]()
+    monkeypatch.setattr(ipset, "ordered", lambda members: calls.append(1) or ordered(members))
+    ensure_rules.plan(many, facts)
+    key = ipset.Key(names.owner(instances.LINEAGE))
+    found = facts[key]
+    assert isinstance(found, ipset.Sets)
+    assert len(calls) == len(found.members) > 0

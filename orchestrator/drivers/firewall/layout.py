@@ -106,15 +106,21 @@ def _zones(fabric: Fabric) -> tuple[str, ...]:
     return tuple(f"-i {bridge} -j CT --zone {zone}" for bridge, zone in sorted(zones.items()) if zone)
 
 
+def looked_up(fabric: Fabric) -> tuple[tuple[str, int], ...]:
+    """Remote groups of the ports' rules, of each IP version, each once."""
+    own = dict.fromkeys(name for port in chains.secured(fabric) for name in port.security_groups if name in fabric.groups)
+    rules = (rule for name in own for rule in fabric.groups[name].rules if rule.remote_group)
+    return tuple(dict.fromkeys((str(rule.remote_group), int(rule.ethertype[-1])) for rule in rules))
+
+
 def sets(fabric: Fabric) -> dict[str, tuple[str, ...]]:
-    """The sets that rules look up: remote groups, of each IP version."""
-    found: dict[str, tuple[str, ...]] = {}
-    own = (fabric.groups[name] for port in chains.secured(fabric) for name in port.security_groups if name in fabric.groups)
-    for rule in (rule for each in own for rule in each.rules if rule.remote_group):
-        version, remote = int(rule.ethertype[-1]), fabric.groups.get(str(rule.remote_group))
-        members = [each for each in (remote.members if remote else ()) if (":" in each) == (version == 6)]
-        found[chains.group(fabric, str(rule.remote_group), version)] = ipset.ordered(members)
-    return found
+    """The sets that rules look up, with their members."""
+    return {chains.group(fabric, name, version): _members(fabric, name, version) for name, version in looked_up(fabric)}
+
+
+def _members(fabric: Fabric, name: str, version: int) -> tuple[str, ...]:
+    remote = fabric.groups.get(name)
+    return ipset.ordered([each for each in (remote.members if remote else ()) if (":" in each) == (version == 6)])
 
 
 def frame_hooks(fabric: Fabric) -> Hooks:

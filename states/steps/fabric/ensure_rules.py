@@ -18,6 +18,8 @@ from orchestrator.states.step import Todo
 
 PATIENCE = 0.0
 TOOLS = {4: "iptables", 6: "ip6tables"}
+Members = Mapping[str, tuple[str, ...]]
+"""A set's name -> its addresses, in order."""
 
 MEMBERS = (
     restore.CUT
@@ -36,8 +38,10 @@ def needs(fabric: Fabric) -> tuple[Key, ...]:
 
 def plan(fabric: Fabric, facts: Facts) -> Todo:
     _refuse(fabric, facts)
-    restored = [action for version in TOOLS for action in _restore(fabric, facts, version)]
-    actions = (*_set_lines(fabric, facts, before=True), *restored, *_set_lines(fabric, facts, before=False))
+    changes = _changes(fabric, facts)
+    members = _members(fabric, facts, changes)
+    restored = [action for version in TOOLS for action in _restore(fabric, facts, version, changes[version])]
+    actions = (*_set_lines(fabric, facts, members, before=True), *restored, *_set_lines(fabric, facts, members, before=False))
     kept = sorted({each for version in TOOLS for each in strays.of(fabric, _rules(fabric, facts, version), _devices(facts))})
     note = f"; a guest runs that nothing is known of, and keeps its rules: tap{', tap'.join(kept)}" if kept else ""
     if actions:
@@ -46,13 +50,12 @@ def plan(fabric: Fabric, facts: Facts) -> Todo:
 
 
 def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
-    owner = names.owner(fabric.lineage)
+    owner, changes = names.owner(fabric.lineage), _changes(fabric, facts)
     found: dict[Key, object] = {
-        rules.Key(tool, owner): restore.needed(_change(fabric, facts, version), _rules(fabric, facts, version))
-        for version, tool in TOOLS.items()
+        rules.Key(tool, owner): restore.needed(changes[version], _rules(fabric, facts, version)) for version, tool in TOOLS.items()
     }
     if not (sets := _sets(fabric, facts)).trouble:
-        found[ipset.Key(owner)] = ipset.Needed(_members(fabric, facts), before=sets)
+        found[ipset.Key(owner)] = ipset.Needed(_members(fabric, facts, changes), before=sets)
     return found
 
 
@@ -71,7 +74,7 @@ def _refuse(fabric: Fabric, facts: Facts) -> None:
             )
     for version, tool in TOOLS.items():
         _refuse_trouble(tool, _rules(fabric, facts, version).trouble, "iptables")
-    if layout.sets(fabric):
+    if layout.looked_up(fabric):
         _refuse_trouble("ipset", _sets(fabric, facts).trouble, "ipset")
     if not host.conntrack:
         _refuse_trouble("conntrack", "not found", "conntrack")
@@ -97,6 +100,11 @@ def _devices(facts: Facts) -> tuple[str, ...]:
     return host.devices if isinstance(host, bridge_nf.BridgeNf) else ()
 
 
+def _changes(fabric: Fabric, facts: Facts) -> dict[int, restore.Change]:
+    """By IP version."""
+    return {version: _change(fabric, facts, version) for version in TOOLS}
+
+
 def _change(fabric: Fabric, facts: Facts, version: int) -> restore.Change:
     found = _rules(fabric, facts, version)
     if found.trouble:  # and nothing to be judged: there is nothing of ours where the tool does not work
@@ -106,31 +114,36 @@ def _change(fabric: Fabric, facts: Facts, version: int) -> restore.Change:
     return restore.change(found, wanted, layout.hooks(fabric) if wanted else {}, lambda path: layout.mine(fabric, path))
 
 
-def _restore(fabric: Fabric, facts: Facts, version: int) -> Iterable[Action]:
-    lines, found = _change(fabric, facts, version).lines, _rules(fabric, facts, version)
-    if lines:
+def _restore(fabric: Fabric, facts: Facts, version: int, change: restore.Change) -> Iterable[Action]:
+    if change.lines:
+        found = _rules(fabric, facts, version)
         cut = flows.of_rules(fabric, version, found, layout.rules(fabric, version))
-        yield restore.command(TOOLS[version], lines, strays.gone(fabric, found, _devices(facts)), cut)
+        yield restore.command(TOOLS[version], change.lines, strays.gone(fabric, found, _devices(facts)), cut)
 
 
-def _members(fabric: Fabric, facts: Facts) -> dict[str, tuple[str, ...]]:
+def _members(fabric: Fabric, facts: Facts, changes: Mapping[int, restore.Change]) -> Members:
     """The sets that there are to be; those that strays look up stay as they are."""
     wanted = layout.sets(fabric)
-    texts = (each.spec for version in TOOLS for path in _change(fabric, facts, version).rules.chains.values() for each in path)
+    texts = (each.spec for change in changes.values() for path in change.rules.chains.values() for each in path)
     named = {name for name in flows.sets(texts) if name not in wanted}
     return wanted | {name: each for name, each in _sets(fabric, facts).members.items() if name in named}
 
 
-def _set_lines(fabric: Fabric, facts: Facts, before: bool) -> Iterable[Action]:
+def _set_lines(fabric: Fabric, facts: Facts, wanted: Members, before: bool) -> Iterable[Action]:
     """Sets and members are there before rules look them up, and go after none does. Members go by themselves, with their flows."""
     if (found := _sets(fabric, facts)).trouble:
         return
-    wanted = _members(fabric, facts)
-    lost = {name: [each for each in found.members[name] if each not in wanted[name]] for name in sorted(wanted) if name in found.members}
+    lost = {name: _less(found.members[name], wanted[name]) for name in sorted(wanted) if name in found.members}
     lines = list(_made(found.members, wanted)) if before else list(_unmade(found.members, wanted, lost))
     if lines:
-        cut = () if before else flows.of_members(fabric, lost, _both(fabric))
+        cut = () if before or not any(lost.values()) else flows.of_members(fabric, lost, _both(fabric))
         yield Command(("sh", "-c", MEMBERS, "restore-sets", str(len(lines)), *lines, *cut), timeout=restore.patience(len(cut)))
+
+
+def _less(members: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Those that are not among the others."""
+    there = set(others)
+    return [each for each in members if each not in there]
 
 
 def _both(fabric: Fabric) -> Mapping[str, tuple[str, ...]]:
@@ -139,16 +152,14 @@ def _both(fabric: Fabric) -> Mapping[str, tuple[str, ...]]:
     return {path: (*four[path], *six[path]) for path in four}
 
 
-def _made(found: Mapping[str, tuple[str, ...]], wanted: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
+def _made(found: Members, wanted: Members) -> Iterable[str]:
     for name, members in sorted(wanted.items()):
         if name not in found:
             family = "inet6" if name.partition("-")[2].startswith("6") else "inet"
             yield f"create {name} hash:net family {family}"
-        yield from (f"add {name} {each}" for each in members if each not in found.get(name, ()))
+        yield from (f"add {name} {each}" for each in _less(members, found.get(name, ())))
 
 
-def _unmade(
-    found: Mapping[str, tuple[str, ...]], wanted: Mapping[str, tuple[str, ...]], lost: Mapping[str, Iterable[str]]
-) -> Iterable[str]:
+def _unmade(found: Members, wanted: Members, lost: Mapping[str, Iterable[str]]) -> Iterable[str]:
     yield from (f"del {name} {each}" for name, members in lost.items() for each in members)
     yield from (f"destroy {name}" for name in sorted(found) if name not in wanted)
