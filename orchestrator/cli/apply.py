@@ -33,7 +33,7 @@ def apply(wiring: Wiring, files: tuple[Path, ...], check: bool, diff: bool, outp
         files = saved.playbooks
     if check or diff:
         context = click.get_current_context()
-        context.exit(4 if plan.show(wiring, files, output, whole=diff).unreachable else 0)
+        context.exit(4 if plan.show(wiring, files, output, whole=diff).partial else 0)
     desired = playbooks.desired(wiring, files)
     with progress.shown(wiring) as report:
         app = wiring.app(report, planfile.resume(saved) if saved else "")

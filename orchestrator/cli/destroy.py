@@ -31,28 +31,38 @@ def destroy(wiring: Wiring, targets: tuple[str, ...], with_volumes: bool, yes: b
     """
     from orchestrator.services import lifecycle, volumes
 
-    names = _names(wiring, targets)
+    left = _left(wiring) if with_volumes else {}
+    names = _names(wiring, targets, left)
     if not names and not wiring.settings.inventory:
         forms.tell("none of them exists: nothing to destroy")
         return
     owned = _volumes(wiring, names) if with_volumes else ()
+    there = {record.instance.name for record in wiring.store.records()}
     if names and not yes:
         _ask(names, owned)
     with progress.shown(wiring) as report:
         app = wiring.app(report)
-        done = lifecycle.act(app, "destroy", names)
-        free = [record.volume.name for record in app.store.volumes() if record.volume.name in owned and record.instance is None]
-        if free:
-            volumes.delete(app, free)
+        done = lifecycle.act(app, "destroy", [name for name in names if name in there], with_volumes)
+        try:
+            if free := lifecycle.doomed(app.store, names) if with_volumes else ():
+                volumes.delete(app, free)
+        except errors.OrchestratorError:
+            progress.recap(wiring, done)
+            raise
     if not (names or done.hosts):
         forms.tell("none of them exists: nothing to destroy")
         return
     progress.end(wiring, done, output)
 
 
-def _names(wiring: Wiring, targets: Sequence[str]) -> tuple[str, ...]:
-    """The instances; those of playbooks as far as they exist."""
-    homes = {record.instance.name: record.instance.host for record in wiring.store.records()}
+def _left(wiring: Wiring) -> dict[str, str]:
+    """Instances that are gone before volumes that were to go with them, and a host of those volumes."""
+    return {each.volume.deleted_with: each.volume.host for each in wiring.store.volumes() if each.volume.deleted_with}
+
+
+def _names(wiring: Wiring, targets: Sequence[str], left: dict[str, str]) -> tuple[str, ...]:
+    """The instances; those of playbooks as far as they exist, or volumes of theirs are `left`."""
+    homes = left | {record.instance.name: record.instance.host for record in wiring.store.records()}
     files = [Path(target) for target in targets if _is_file(target, homes)]
     names = [target for target in targets if not _is_file(target, homes)]
     chosen.check(names, homes, "instance or file")
@@ -72,8 +82,11 @@ def _is_file(target: str, homes: dict[str, str]) -> bool:
 
 
 def _volumes(wiring: Wiring, names: Sequence[str]) -> tuple[str, ...]:
-    """The volumes of the instances."""
-    return tuple(each.volume.name for record in wiring.store.records() if record.instance.name in names for each in record.instance.volumes)
+    """The volumes of the instances, also of those that are gone before them."""
+    from orchestrator.services import lifecycle
+
+    mine = (each.volume.name for record in wiring.store.records() if record.instance.name in names for each in record.instance.volumes)
+    return tuple(dict.fromkeys((*mine, *lifecycle.doomed(wiring.store, names))))
 
 
 def _ask(names: Sequence[str], volumes: Sequence[str]) -> None:

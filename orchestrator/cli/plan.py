@@ -37,7 +37,7 @@ def plan(wiring: Wiring, files: tuple[Path, ...], diff: bool, detailed_exitcode:
     Nothing is changed, here or on hosts; steps, commands and files are exactly those of apply.
     """
     made = show(wiring, files, output, whole=diff)
-    code = 4 if made.unreachable else 2 if detailed_exitcode and not made.empty else 0
+    code = 4 if made.partial else 2 if detailed_exitcode and not made.empty else 0
     click.get_current_context().exit(code)
 
 
@@ -87,5 +87,10 @@ def document(made: Plan) -> dict[str, object]:
         for ground in made.shared
     ]
     return output.versioned(
-        fingerprint=made.fingerprint(), summary=text.counts(made), changes=changes, hosts=hosts, unreachable=dict(made.unreachable)
+        fingerprint=made.fingerprint(),
+        summary=text.counts(made),
+        changes=changes,
+        hosts=hosts,
+        unreachable=dict(made.unreachable),
+        lost_volumes={each.volume.name: str(each.problem) for each in made.lost.values()},
     )

@@ -24,6 +24,7 @@ class Volume:
     image: desired.Image | None = None  # what it is filled from when it is made
     options: Mapping[str, str] = field(default_factory=dict)
     made: bool = False  # was an instance's: it holds data, and is never made again
+    deleted_with: str = ""  # name of the instance whose `destroy --volumes` it was, or is, to go with
 
     @property
     def bytes(self) -> int:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.commands.command import Action
+from orchestrator.model import errors
 from orchestrator.model.instance import Instance
+from orchestrator.model.volume import Volume
 from orchestrator.planning import decide
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
@@ -44,6 +46,14 @@ class StorageChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A volume that its host cannot have there now, and why: instances that are to have it are left as they are."""
+
+    volume: Volume
+    problem: errors.HostError
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """`placements` are the new instances, not recorded yet; `unreachable` hosts by name, with the reason.
 
@@ -56,11 +66,17 @@ class Plan:
     ground: tuple[Groundwork, ...] = ()
     amended: tuple[Instance, ...] = ()
     storage: tuple[StorageChange, ...] = ()
+    lost: Mapping[str, Lost] = field(default_factory=dict)  # by volume's id
 
     @property
     def pending(self) -> tuple[Change, ...]:
         """The changes that do something."""
         return tuple(change for change in self.changes if change.verb not in (decide.NOTHING, UNREACHABLE))
+
+    @property
+    def partial(self) -> bool:
+        """Whether hosts were not reached, or volumes are not there."""
+        return bool(self.unreachable or self.lost)
 
     @property
     def shared(self) -> tuple[Groundwork, ...]:

@@ -39,9 +39,15 @@ def lines(plan: Plan, whole: bool = False) -> Iterator[str]:
         for leg in ground.legs:
             if leg.actions or whole:
                 yield from _leg(leg, whole)
+    yield from _missing(plan)
+    yield summary(plan)
+
+
+def _missing(plan: Plan) -> Iterator[str]:
     for host, why in plan.unreachable.items():
         yield f"? host {host}: not reached: {quoting.line(why)}"
-    yield summary(plan)
+    for lost in plan.lost.values():
+        yield f"? volume {lost.volume.name} on {lost.volume.host}: {quoting.line(str(lost.problem))}"
 
 
 def counts(plan: Plan) -> dict[str, int]:

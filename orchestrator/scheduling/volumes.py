@@ -74,8 +74,9 @@ def attach(request: desired.InstanceRequest, volumes: Mapping[str, Volume], inst
 
 
 def here(volume: Volume, host: Host) -> Volume:
-    """The volume as an instance on the host has it: a local one that was never attached is made there."""
-    return place(volume, host) if volume.backend == "local" and not volume.host else volume
+    """The volume as an instance on the host has it, from now on: a local one that was never attached is made there."""
+    kept = dataclasses.replace(volume, deleted_with="")
+    return place(kept, host) if volume.backend == "local" and not volume.host else kept
 
 
 def free(taken: set[str], first: bool = False) -> str:

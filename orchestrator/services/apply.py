@@ -16,9 +16,9 @@ from orchestrator.model.instance import Record
 from orchestrator.planning import course, decide
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.planning.plan import UNREACHABLE, Change, Plan
+from orchestrator.planning.plan import UNREACHABLE, Change, Lost, Plan
 from orchestrator.ports.store import Placement, Run
-from orchestrator.ports.writes import Amend, Resource, VolumeMove, Want, Write
+from orchestrator.ports.writes import Amend, Resource, Want, Write
 from orchestrator.services import grounds, running, storage, wishes
 from orchestrator.services import plan as planning
 from orchestrator.services.app import App
@@ -53,13 +53,19 @@ def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
 
 def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Plan:
     """The plan with its placements recorded."""
-    for _ in range(TRIES):
-        plan, choose = planning.plan(app, desired, run)
-        if fingerprint not in (None, plan.fingerprint()):
+    lost: Mapping[str, Lost] = {}
+    for number in range(TRIES):
+        plan, choose = planning.plan(app, desired, run, lost)
+        if not number and fingerprint not in (None, plan.fingerprint()):  # later ones differ by what was done since
             raise errors.StalePlan(
                 "the plan is stale", why="what it was made from has changed since", hint="make a new one with `orchestrator plan`"
             )
-        _volumes(app, run, desired)
+        try:
+            lost = _volumes(app, run, desired, plan.lost)
+        except _Overtaken:
+            continue
+        if lost.keys() - plan.lost.keys():
+            continue  # what was to have them is left as it is
         app.store.commit(run, [*_noted(app, desired), *map(Amend, plan.amended), *grounds.noted(app, plan.ground)])
         try:
             app.store.place(run, lambda seen, plan=plan, choose=choose: _same(plan.placements, choose(seen)))  # type: ignore[misc]
@@ -69,17 +75,17 @@ def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Pl
     raise errors.Conflict("placement failed", why="other runs kept taking the places that were planned", hint="run it again")
 
 
-def _volumes(app: App, run: Run, desired: Desired) -> None:
-    """Volumes recorded, made where they lie, and given to the instances that are to have them. Raises HostError."""
+def _volumes(app: App, run: Run, desired: Desired, lost: Mapping[str, Lost]) -> Mapping[str, Lost]:
+    """Volumes recorded, made where they lie, and given to the instances that are to have them; those, by id, that cannot be had."""
     found = wishes.of(app, app.store.snapshot(), desired)
-    app.store.commit(run, found.before)
     try:
-        storage.make(app, run, found.wanted, found.fresh)
-    except errors.HostError as problem:
-        lost = [each for each in app.store.volumes() if each.volume.id in found.fresh and each.volume.host]
-        app.store.commit(run, [VolumeMove(each.volume.id, each.status, "error", str(problem)) for each in lost])
-        raise
-    app.store.commit(run, found.after)
+        app.store.commit(run, found.before)
+    except errors.Conflict as overtaken:
+        raise _Overtaken from overtaken
+    more = storage.make(app, run, [volume for volume in found.wanted if volume.id not in lost], found.fresh)
+    lost = {**lost, **more}
+    app.store.commit(run, wishes.without(found.after, {identity: str(each.problem) for identity, each in lost.items()}))
+    return lost
 
 
 class _Overtaken(Exception):  # never leaves this file
@@ -125,7 +131,7 @@ def _report(app: App, run: Run, plan: Plan, outcomes: dict[str, Outcome], hosts:
     found = [outcomes.get(change.name) or _untouched(change, states.get(change.name, "")) for change in plan.changes]
     trips = {name: app.transport.trips(name) for name in app.inventory.hosts if app.transport.trips(name)}
     notes = {change.name: change.notes for change in plan.changes if change.notes}
-    return Report(run.id, tuple(found), plan.unreachable, trips, notes, tuple(hosts.values()))
+    return Report(run.id, tuple(found), plan.unreachable, trips, notes, (*hosts.values(), *storage.outcomes(plan.lost)))
 
 
 def _untouched(change: Change, state: str) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from orchestrator.engine.context import Outcome
@@ -11,8 +12,9 @@ from orchestrator.model.instance import Record
 from orchestrator.planning import course, decide
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.ports.store import Run
-from orchestrator.ports.writes import Want, Write
+from orchestrator.planning.plan import Lost
+from orchestrator.ports.store import Run, Store
+from orchestrator.ports.writes import AmendVolume, Want, Write
 from orchestrator.services import grounds, running, storage
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, Onward, carry_out
@@ -24,23 +26,29 @@ STARTS = ("start", "hard-reboot")
 """Verbs that have a guest run: before that, its host's network and rules are looked at and mended."""
 
 
-def act(app: App, verb: str, names: Sequence[str]) -> Report:
+def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -> Report:
     """Do `verb` to the instances called `names`; without any, destroy what earlier ones left of what instances shared.
+
+    It is recorded whether volumes are to go with those destroyed: `volumes.delete` of `doomed` does that, also when this run is cut.
 
     Raises NotFound, StateError (before anything is done to any), LockHeld.
     """
 
     def work(run: Run) -> Report:
         records = pick(app, names)
+        if verb == "destroy":
+            app.store.commit(run, _marked(app, records, with_volumes))
         hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
+        lost: dict[str, Lost] = {}
         if verb in STARTS:
             volumes = [each.volume for record in records for each in record.instance.volumes if not each.leaving]
-            storage.make(app, run, [volume for volume in volumes if volume.backend != "local"])
+            lost = storage.make(app, run, [volume for volume in volumes if volume.backend != "local"])
         stale = grounds.concerned(app, grounds.of(app, [record.instance for record in app.store.records()]))
         made, seen = grounds.look(app, hosts, records, run) if verb in STARTS else ({}, observe(app, hosts, records, run))
         ground = grounds.chart(made, seen)
         unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
-        reached = [record for record in records if record.instance.host not in unreachable]
+        held = {record.instance.name: str(lack.problem) for record in records if (lack := storage.lacking(record.instance, lost))}
+        reached = [record for record in records if record.instance.host not in unreachable and record.instance.name not in held]
         charted = {
             record.instance.name: _chart(verb, record, seen[record.instance.host].facts, ground.get(record.instance.host))
             for record in reached
@@ -52,11 +60,28 @@ def act(app: App, verb: str, names: Sequence[str]) -> Report:
         elsewhere = set() if verb == "destroy" else stale - {host.name for host in hosts}  # an interrupted destroy is finished by another
         failed = {name for name, each in wired.items() if each.status != "changed"}
         wired = grounds.merged(wired, grounds.follow(app, context, ROUNDS, elsewhere | failed | unreachable.keys()))
-        found = [_outcome(record, outcomes, unreachable) for record in records]
+        found = [_outcome(record, outcomes, unreachable, held) for record in records]
         trips = {host.name: app.transport.trips(host.name) for host in hosts}
-        return Report(run.id, tuple(found), unreachable, trips, hosts=tuple(wired.values()))
+        return Report(run.id, tuple(found), unreachable, trips, hosts=(*wired.values(), *storage.outcomes(lost)))
 
     return running.run(app, verb, names, work)
+
+
+def doomed(store: Store, names: Sequence[str]) -> tuple[str, ...]:
+    """Volumes that are to go with the instances called `names`, and that no instance has any more."""
+    return tuple(each.volume.name for each in store.volumes() if each.volume.deleted_with in names and each.instance is None)
+
+
+def _marked(app: App, records: Sequence[Record], with_volumes: bool) -> list[Write]:
+    """Volumes go with their instances, or are kept, whatever an earlier command said."""
+    homes = {record.instance.uuid: record.instance.name for record in records}
+    found: list[Write] = []
+    for each in app.store.volumes():
+        known = homes.get(each.instance or "", "") or (each.volume.deleted_with if each.volume.deleted_with in homes.values() else "")
+        mark = known if with_volumes else ""
+        if known and each.volume.deleted_with != mark:
+            found.append(AmendVolume(dataclasses.replace(each.volume, deleted_with=mark)))
+    return found
 
 
 def pick(app: App, names: Sequence[str]) -> list[Record]:
@@ -98,8 +123,8 @@ def _towards(verb: str) -> Onward:
     return onward
 
 
-def _outcome(record: Record, outcomes: dict[str, Outcome], unreachable: dict[str, str]) -> Outcome:
+def _outcome(record: Record, outcomes: dict[str, Outcome], unreachable: dict[str, str], held: dict[str, str]) -> Outcome:
     name, host = record.instance.name, record.instance.host
-    if host in unreachable:
-        return Outcome(name, host, record.state, "unreachable", fault=unreachable[host])
+    if host in unreachable or name in held:
+        return Outcome(name, host, record.state, "unreachable", fault=held.get(name) or unreachable[host])
     return outcomes.get(name) or Outcome(name, host, record.state, "unchanged")

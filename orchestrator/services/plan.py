@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
+from types import MappingProxyType
 
+from orchestrator.engine.attachments import CONNECT
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
 from orchestrator.model.desired import Desired, InstanceRequest
@@ -14,7 +16,7 @@ from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Record
 from orchestrator.planning import compare, course, decide
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.planning.plan import UNREACHABLE, Change, Plan
+from orchestrator.planning.plan import UNREACHABLE, Change, Lost, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.scheduling import place as placing
 from orchestrator.services import grounds, storage
@@ -26,15 +28,15 @@ from orchestrator.states.instance import TABLE
 Decide = Callable[[Snapshot], Sequence[Placement]]
 
 
-def plan(app: App, desired: Desired, run: Run | None = None) -> tuple[Plan, Decide]:
-    """The plan, and the decision on new instances, to be taken again inside the store's transaction.
+def plan(app: App, desired: Desired, run: Run | None = None, lost: Mapping[str, Lost] = MappingProxyType({})) -> tuple[Plan, Decide]:
+    """The plan, and the decision on new instances, to be taken again inside the store's transaction. `lost`: volumes known not to be had.
 
     Raises Conflict when the playbook says something else of an existing instance than what it was made of, or a host already has what would be made;
     NoValidHost.
     """
     for _ in range(grounds.TRIES):
         known = _instances(app)
-        made, choose = _plan(app, desired, run)
+        made, choose = _plan(app, desired, run, lost)
         hosts = {each.fabric.host for each in made.ground}
         if (now := _instances(app)) == known or all(grounds.of(app, now).get(host) == grounds.of(app, known).get(host) for host in hosts):
             return made, choose  # what was seen on the hosts was recorded before, so nothing of another run is taken for left over
@@ -45,10 +47,11 @@ def _instances(app: App) -> list[Instance]:
     return [record.instance for record in app.store.records()]
 
 
-def _plan(app: App, desired: Desired, run: Run | None) -> tuple[Plan, Decide]:
+def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost]) -> tuple[Plan, Decide]:
     volumes = volume_wishes.of(app, app.store.snapshot(), desired)
     snapshot = volumes.snapshot
-    storage_changes = tuple(storage.plan(app, volumes.wanted, volumes.fresh))
+    storage_changes, missed = storage.plan(app, [volume for volume in volumes.wanted if volume.id not in lost], volumes.fresh)
+    lost = {**lost, **missed}
     wishes = list(desired.instances.values())
     _refuse_changes({record.instance.name: record for record in snapshot.records}, wishes, desired)
     records = {record.instance.name: _amended(record, desired) for record in snapshot.records}
@@ -59,8 +62,10 @@ def _plan(app: App, desired: Desired, run: Run | None) -> tuple[Plan, Decide]:
     hosts = _hosts(app, known, new, grounds.concerned(app, before))
     seen = observe(app, hosts, known, run, before)
     sites = [placing.Site(each.host, each.facts, each.capacity) for each in seen.values() if each.capacity]
-    stranded = [wish for wish in new if not any(seen[name].capacity for name in wish.hosts)]
-    choose: Decide = partial(_place, [wish for wish in new if wish not in stranded], desired, sites, app.store.lineage)
+    names = {each.volume.name: str(each.problem) for each in lost.values()}
+    stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
+    stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
+    choose: Decide = partial(_place, [wish for wish in new if wish.name not in stranded], desired, sites, app.store.lineage)
     placements = tuple(choose(snapshot))
     fresh = [_record(placement) for placement in placements]
     fabrics = grounds.of(app, [*instances, *(record.instance for record in fresh)], desired)
@@ -68,13 +73,14 @@ def _plan(app: App, desired: Desired, run: Run | None) -> tuple[Plan, Decide]:
     ground = grounds.chart(fabrics, seen)
     decisions = {placement.instance.name: placement.decision for placement in placements}
     changes = [_change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*known, *fresh]]
-    changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, "none of its hosts can be reached") for wish in stranded]
+    changes = [_held(change, lost) for change in changes]
+    changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in new if wish.name in stranded]
     order = {wish.name: number for number, wish in enumerate(wishes)}
     changes.sort(key=lambda change: order[change.name])
     unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
     old = {record.instance.name: record.instance for record in snapshot.records}
     amended = tuple(record.instance for record in known if record.instance != old[record.instance.name])
-    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), amended, storage_changes), choose
+    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), amended, storage_changes, lost), choose
 
 
 def _amended(record: Record, desired: Desired) -> Record:
@@ -96,11 +102,7 @@ def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], co
     wanted = dict.fromkeys([*own, *sorted(concerned)])
     missing = [record for record in known if record.instance.host not in app.inventory.hosts]
     if missing:
-        raise errors.Conflict(
-            f"host {missing[0].instance.host!r} has left the inventory",
-            why=f"instance {missing[0].instance.name!r} is there",
-            hint="put the host back into the inventory; nothing was changed",
-        )
+        raise volume_wishes.departed(missing[0].instance)
     return [app.inventory.hosts[name] for name in wanted]
 
 
@@ -156,6 +158,13 @@ def _change(
         return Change(name, host, verdict.verb, verdict.why, notes=decide.drift(record, seen.facts) if record.state == "ACTIVE" else ())
     charted = course.chart(record, verdict.triggers, seen.facts, ground.get(host))
     return Change(name, host, verdict.verb, verdict.why, charted, decisions.get(name, ""))
+
+
+def _held(change: Change, lost: Mapping[str, Lost]) -> Change:
+    """The change, left undone when it takes up a volume that cannot be had."""
+    connects = change.course and any(CONNECT in state.steps for state in change.course.path)
+    lack = storage.lacking(change.course.record.instance, lost) if change.course and connects else None
+    return Change(change.name, change.host, UNREACHABLE, str(lack.problem)) if lack else change
 
 
 def _refuse_remains(record: Record, facts: Facts) -> None:

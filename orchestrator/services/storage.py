@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record
 from orchestrator.drivers import volumes as drivers
 from orchestrator.drivers.volumes import local
 from orchestrator.engine import mismatch
+from orchestrator.engine.context import Outcome
 from orchestrator.facts import gather
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
+from orchestrator.model.instance import Instance
 from orchestrator.model.volume import Volume
 from orchestrator.planning.leg import tagged
-from orchestrator.planning.plan import StorageChange
+from orchestrator.planning.plan import Lost, StorageChange
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Intent, Settle
 from orchestrator.services.app import App
@@ -30,35 +32,65 @@ class Work:
     actions: tuple[Action, ...]
     expects: Mapping[Key, object]
     image: Lane | None = None
+    why: str = ""
 
 
-def make(app: App, run: Run, wanted: Sequence[Volume], fresh: Set[str] = frozenset()) -> None:
+def make(app: App, run: Run, wanted: Sequence[Volume], fresh: Set[str] = frozenset()) -> dict[str, Lost]:
     """Have the volumes there, as large as they are to be, and within reach; those whose ids are `fresh` may be made, blank or from their image.
 
-    Raises HostError with host, command and reason; what was made until then stays, and is found by the next try. A volume that is lost is never replaced
-    by a blank one.
+    The volumes, by id, of which that could not be had, with host, command and reason; what was made until then stays, and is found by the next try.
+    A volume that is lost is never replaced by a blank one. Raises HostError when the run is interrupted.
     """
+    lost: dict[str, Lost] = {}
     for host, each in _by_host(wanted):
-        _carry_out(app, run, host, each, lambda volume, facts: _made(volume, facts, fresh))
+        lost |= _carry_out(app, run, host, each, lambda volume, facts: _made(volume, facts, fresh))
+    return lost
 
 
 def remove(app: App, run: Run, doomed: Sequence[Volume]) -> None:
     """Have the volumes gone, with their data. Raises HostError."""
     for host, each in _by_host(doomed):
-        _carry_out(app, run, host, each, lambda volume, facts: _removed(volume, facts))
+        check(_carry_out(app, run, host, each, lambda volume, facts: _removed(volume, facts)))
 
 
-def plan(app: App, wanted: Sequence[Volume], fresh: Set[str] = frozenset()) -> Iterator[StorageChange]:
-    """What `make` would do. Raises HostError, and Conflict for a host that is not in the inventory."""
+def check(lost: Mapping[str, Lost]) -> None:
+    """Raises the first problem, a HostError."""
+    for each in lost.values():
+        raise each.problem
+
+
+def outcomes(lost: Mapping[str, Lost]) -> tuple[Outcome, ...]:
+    """What to tell of the hosts."""
+    told = {
+        each.volume.host: Outcome(
+            "", each.volume.host, "", "unreachable" if isinstance(each.problem, errors.Unreachable) else "failed", fault=str(each.problem)
+        )
+        for each in reversed(tuple(lost.values()))
+    }
+    return tuple(told.values())
+
+
+def lacking(instance: Instance, lost: Mapping[str, Lost]) -> Lost | None:
+    """A volume that the instance is to have, and cannot have now."""
+    return next((lost[each.volume.id] for each in instance.volumes if not each.leaving and each.volume.id in lost), None)
+
+
+def plan(app: App, wanted: Sequence[Volume], fresh: Set[str] = frozenset()) -> tuple[tuple[StorageChange, ...], dict[str, Lost]]:
+    """What `make` would do, and the volumes that cannot be had now."""
+    changes: list[StorageChange] = []
+    lost: dict[str, Lost] = {}
     for host, each in _by_host(wanted):
-        facts, brought = _look(app, None, host, each), set[str]()
+        work, missed = _judged(app, None, host, each, lambda volume, facts: _made(volume, facts, fresh))
+        lost |= missed
+        brought = set[str]()
         for volume in each:
-            work = _made(volume, facts, fresh)
-            if work.actions:
-                why, _ = drivers.find(volume.backend).plan(volume, facts)
-                first = work.image.actions if work.image and work.image.key not in brought else ()
-                brought |= {work.image.key} if work.image else set()
-                yield StorageChange(volume.name, host, "create" if volume.id in fresh else "change", why, (*first, *work.actions))
+            todo = work.get(volume.id)
+            if todo and todo.actions:
+                first = todo.image.actions if todo.image and todo.image.key not in brought else ()
+                brought |= {todo.image.key} if todo.image else set()
+                verb = "create" if volume.id in fresh else "change"
+                changes.append(StorageChange(volume.name, host, verb, todo.why, (*first, *todo.actions)))
+    return tuple(changes), lost
 
 
 def _by_host(volumes: Sequence[Volume]) -> list[tuple[str, list[Volume]]]:
@@ -81,7 +113,8 @@ def _made(volume: Volume, facts: Facts, fresh: Set[str]) -> Work:
         )
     fetched = tagged(local.fetch(volume, facts), FETCH) if missing else ()
     image = Lane(f"shared/image {local.base(volume)}", fetched, unless=local.base(volume)) if fetched else None
-    return Work(tagged(driver.plan(volume, facts)[1], MAKE), driver.expects(volume, facts), image)
+    why, actions = driver.plan(volume, facts)
+    return Work(tagged(actions, MAKE), driver.expects(volume, facts), image, why)
 
 
 def _removed(volume: Volume, facts: Facts) -> Work:
@@ -93,7 +126,7 @@ def _look(app: App, run: Run | None, host: str, volumes: Sequence[Volume]) -> Fa
     """The facts of the volumes; a `run` waits for what dead runs began there, which then counts as over."""
     if host not in app.inventory.hosts:
         why = f"volume {volumes[0].name!r} is there"
-        raise errors.Conflict(f"host {host!r} is not in the inventory", why=why, hint="give the right one with -i")
+        raise errors.Unreachable(f"host {host!r} is not in the inventory", why=why, hint="put it back, or give the right one with -i")
     keys = [key for volume in volumes for key in drivers.find(volume.backend).needs(volume)]
     left = _left(app, host) if run else ()
     facts = _read(app, host, Batch(f"look-storage-{host}", 0, attach=left), keys, lambda record: None)
@@ -114,12 +147,40 @@ def _read(app: App, host: str, batch: Batch, keys: Sequence[Key], on_record: Cal
     return gather.parse(keys, app.transport.run(app.inventory.hosts[host], sent, on_record))
 
 
-def _carry_out(app: App, run: Run, host: str, volumes: Sequence[Volume], judge: Callable[[Volume, Facts], Work]) -> None:
-    facts = _look(app, run, host, volumes)
-    work = [judge(volume, facts) for volume in volumes]
+Judge = Callable[[Volume, Facts], Work]
+
+
+def _judged(app: App, run: Run | None, host: str, volumes: Sequence[Volume], judge: Judge) -> tuple[dict[str, Work], dict[str, Lost]]:
+    """By volume's id what is to be done, and what stands in the way."""
+    work: dict[str, Work] = {}
+    lost: dict[str, Lost] = {}
+    try:
+        facts = _look(app, run, host, volumes)
+    except errors.HostError as problem:
+        return {}, {volume.id: Lost(volume, problem) for volume in volumes}
+    for volume in volumes:
+        try:
+            work[volume.id] = judge(volume, facts)
+        except errors.HostError as problem:
+            lost[volume.id] = Lost(volume, problem)
+    return work, lost
+
+
+def _carry_out(app: App, run: Run, host: str, volumes: Sequence[Volume], judge: Judge) -> dict[str, Lost]:
+    work, lost = _judged(app, run, host, volumes, judge)
+    changing = [volume for volume in volumes if volume.id in work and work[volume.id].actions]
+    try:
+        if changing:
+            _do(app, run, host, changing[0], list(work.values()))
+    except errors.HostError as problem:
+        if app.stopping.is_set():
+            raise
+        lost |= {volume.id: Lost(volume, problem) for volume in changing}
+    return lost
+
+
+def _do(app: App, run: Run, host: str, first: Volume, work: Sequence[Work]) -> None:
     actions = tuple(action for each in work for action in each.actions)
-    if not actions:
-        return
     if app.stopping.is_set():
         raise errors.Unreachable("not sent", host, "the run was interrupted")
     expects = {key: value for each in work for key, value in each.expects.items()}
@@ -131,7 +192,7 @@ def _carry_out(app: App, run: Run, host: str, volumes: Sequence[Volume], judge: 
         if fault := _fault(host, record, lanes[record.lane].actions):
             failures.append(fault)
 
-    job = f"{run.id}-{host}-storage-{volumes[0].id}-{actions[0].step}"
+    job = f"{run.id}-{host}-storage-{first.id}-{actions[0].step}"
     told = tuple((key, tuple(action.step for action in lane.actions)) for key, lane in lanes.items())
     app.store.commit(run, [Intent(job, host, (), lanes=told)])
     try:

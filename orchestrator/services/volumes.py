@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from orchestrator.engine.context import Outcome
 from orchestrator.model import errors
 from orchestrator.model.instance import Record
-from orchestrator.model.volume import VolumeRecord
+from orchestrator.model.volume import Volume, VolumeRecord
 from orchestrator.planning import course
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import AmendVolume, RemoveVolume, VolumeMove
@@ -36,7 +36,7 @@ def attach(app: App, name: str, volume: str) -> Report:
         if (wanted.instance, wanted.status) != (record.instance.uuid, "attaching"):
             taken = {disk.device for disk in record.instance.disks} | {each.device for each in record.instance.volumes}
             made = wishes.arriving(app, record.instance, wanted, taken)
-            storage.make(app, run, [made.volume] if made.volume.backend != "local" else [])
+            storage.check(storage.make(app, run, [made.volume] if made.volume.backend != "local" else []))
             app.store.commit(run, wishes.claim(record.instance, made, wanted))
         outcome = _update(app, run, name, 0)
         if outcome.status == "failed":
@@ -83,6 +83,13 @@ def delete(app: App, names: Sequence[str]) -> tuple[str, ...]:
                     f"volume {record.volume.name!r} cannot be deleted", why=why, hint="detach it first; nothing was deleted"
                 )
         for record in doomed:
+            if record.volume.host and record.volume.host not in app.inventory.hosts:
+                raise errors.Conflict(
+                    f"volume {record.volume.name!r} cannot be deleted",
+                    why=f"its host {record.volume.host!r} is not in the inventory",
+                    hint="put the host back into the inventory; nothing was deleted",
+                )
+        for record in doomed:
             app.store.commit(run, [VolumeMove(record.volume.id, record.status, "deleting")])
             storage.remove(app, run, [record.volume])
             app.store.commit(run, [RemoveVolume(record.volume.id)])
@@ -103,13 +110,17 @@ def extend(app: App, volume: str, size: int) -> Report:
                 f"volume {volume!r} has {record.volume.size} GiB", why="a volume never shrinks", hint="give a larger size"
             )
         grown = dataclasses.replace(record.volume, size=size)
+        if owner:
+            _idle(app, owner)
         if grown.backend != "local" or not owner:  # a file of its own instance's host is grown with the instance
-            storage.make(app, run, [grown])
-        app.store.commit(run, [AmendVolume(grown)])
+            storage.check(storage.make(app, run, [grown]))
+            app.store.commit(run, [AmendVolume(grown)])
         if not owner:
             return Report(run.id, ())
-        _idle(app, owner)
-        return _report(app, run, _update(app, run, owner, 0))
+        outcome = _update(app, run, owner, 0, grown)
+        if grown.backend == "local" and outcome.status == "changed":
+            app.store.commit(run, [AmendVolume(dataclasses.replace(find(app, volume).volume, size=size))])
+        return _report(app, run, outcome)
 
     return running.run(app, "volume extend", ([owner] if owner else []) + [f"volume/{volume}"], work)
 
@@ -139,9 +150,12 @@ def _idle(app: App, name: str) -> Record:
     return record
 
 
-def _update(app: App, run: Run, name: str, number: int) -> Outcome:
-    """The instance's volumes made what is recorded of them."""
+def _update(app: App, run: Run, name: str, number: int, grown: Volume | None = None) -> Outcome:
+    """The instance's volumes made what is recorded of them, and one `grown`."""
     record = pick(app, [name])[0]
+    if grown:
+        each = tuple(dataclasses.replace(each, volume=grown) if each.volume.id == grown.id else each for each in record.instance.volumes)
+        record = dataclasses.replace(record, instance=dataclasses.replace(record.instance, volumes=each))
     host = app.inventory.hosts[record.instance.host]
     seen = observe(app, [host], [record], run)[host.name]
     if seen.error:

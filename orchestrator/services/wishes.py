@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.model import desired, errors, names
@@ -30,14 +30,14 @@ class Wishes:
     wanted: tuple[Volume, ...] = ()
     fresh: frozenset[str] = frozenset()
     before: tuple[Write, ...] = ()
-    after: tuple[Write, ...] = ()
+    after: tuple[AmendVolume | VolumeMove, ...] = ()
 
 
 def of(app: App, snapshot: Snapshot, wished: desired.Desired) -> Wishes:
     """The wishes. Raises SpecError for what cannot be done to a volume that exists, Conflict for one that another instance has."""
     known = {record.volume.name: record for record in snapshot.volumes}
     before: list[Write] = []
-    after: list[Write] = []
+    after: list[AmendVolume | VolumeMove] = []
     fresh: set[str] = set()
     number = snapshot.next_volume
     for wish in wished.volumes.values():
@@ -48,9 +48,11 @@ def of(app: App, snapshot: Snapshot, wished: desired.Desired) -> Wishes:
             before.append(NewVolume(volume))
             record = VolumeRecord(volume, "creating", None, None, False, None, "", "")
             number += 1
+        elif record.status == "deleting":
+            continue  # only `volume delete` goes on with it
         elif _grows(record, wish):
             record = dataclasses.replace(record, volume=dataclasses.replace(record.volume, size=wish.size))
-            before.append(AmendVolume(record.volume))
+            after.append(AmendVolume(record.volume))
         if record.status in UNMADE:
             fresh.add(record.volume.id)
             after.append(VolumeMove(record.volume.id, record.status, "available"))
@@ -61,9 +63,23 @@ def of(app: App, snapshot: Snapshot, wished: desired.Desired) -> Wishes:
         instance, moves = _attached(app, each.instance, wished.instances.get(each.instance.name), known)
         after += moves
         records.append(dataclasses.replace(each, instance=instance))
-    wanted = tuple(known[name].volume for name in wished.volumes if known[name].volume.backend != "local")
+    there = (known[name] for name in wished.volumes if known[name].status != "deleting")
+    wanted = tuple(record.volume for record in there if record.volume.backend != "local")
     shown = dataclasses.replace(snapshot, volumes=tuple(known.values()), records=tuple(records), next_volume=number)
     return Wishes(shown, wanted, frozenset(fresh), tuple(before), tuple(after))
+
+
+def without(after: Sequence[AmendVolume | VolumeMove], lost: Mapping[str, str]) -> list[Write]:
+    """What is to be written when some volumes, by id, cannot be had: those stay as they are, in error, with why, when they were never whole."""
+    writes: list[Write] = []
+    for each in after:
+        if (each.volume.id if isinstance(each, AmendVolume) else each.id) not in lost:
+            writes.append(each)
+        elif isinstance(each, VolumeMove) and each.source in UNMADE:
+            writes.append(dataclasses.replace(each, dest="error", fault=lost[each.id]))
+        elif isinstance(each, VolumeMove) and each.dest == "detaching":
+            writes.append(each)
+    return writes
 
 
 def _grows(record: VolumeRecord, wish: desired.Volume) -> bool:
@@ -81,11 +97,11 @@ def _grows(record: VolumeRecord, wish: desired.Volume) -> bool:
 
 def _attached(
     app: App, instance: Instance, wish: desired.InstanceRequest | None, known: Mapping[str, VolumeRecord]
-) -> tuple[Instance, list[Write]]:
+) -> tuple[Instance, list[AmendVolume | VolumeMove]]:
     """An instance with the volumes that it is to have, as they will be, and the moves of those that come or go."""
     here = {each.volume.name: dataclasses.replace(each, volume=known[each.volume.name].volume) for each in instance.volumes}
     wanted = tuple(here) if wish is None or wish.state == "absent" else wish.volumes
-    writes: list[Write] = []
+    writes: list[AmendVolume | VolumeMove] = []
     for name, each in here.items():
         if name not in wanted and not each.leaving and not each.boot:
             writes.append(VolumeMove(each.volume.id, each.status, "detaching"))
@@ -110,6 +126,8 @@ def arriving(app: App, instance: Instance, record: VolumeRecord, taken: set[str]
         raise errors.Conflict(
             f"volume {volume.name!r} cannot be attached to {instance.name!r}", why=f"it is {record.status}{owner}", hint=hint
         )
+    if instance.host not in app.inventory.hosts:
+        raise departed(instance)
     volume = volumes.here(volume, app.inventory.hosts[instance.host])
     if volume.backend == "local" and volume.host != instance.host:
         why = f"it is a file of {volume.host}, and the instance is on {instance.host}"
@@ -119,7 +137,16 @@ def arriving(app: App, instance: Instance, record: VolumeRecord, taken: set[str]
     return Attachment(volume, volumes.free(taken))
 
 
-def claim(instance: Instance, made: Attachment, record: VolumeRecord) -> list[Write]:
+def departed(instance: Instance) -> errors.Conflict:
+    """The instance's host is not in the inventory."""
+    return errors.Conflict(
+        f"host {instance.host!r} has left the inventory",
+        why=f"instance {instance.name!r} is there",
+        hint="put the host back into the inventory; nothing was changed",
+    )
+
+
+def claim(instance: Instance, made: Attachment, record: VolumeRecord) -> list[AmendVolume | VolumeMove]:
     """What is written when the volume becomes the instance's."""
-    amend: list[Write] = [AmendVolume(made.volume)] if made.volume != record.volume else []
+    amend: list[AmendVolume | VolumeMove] = [AmendVolume(made.volume)] if made.volume != record.volume else []
     return [*amend, VolumeMove(made.volume.id, "available", "attaching", None, instance.uuid, made.device)]

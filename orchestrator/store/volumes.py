@@ -51,6 +51,8 @@ def add(connection: Connection, new: writes.NewVolume, at: str) -> None:
     table, volume = schema.volumes, new.volume
     if connection.execute(select(table.c.id).where(table.c.name == volume.name)).first():
         raise errors.Conflict(f"volume '{volume.name}' exists already", hint="see `orchestrator get volumes`")
+    if connection.execute(select(table.c.id).where(table.c.id == volume.id)).first():
+        raise errors.Conflict(f"volume '{volume.name}' cannot be recorded", why="another run took its number", hint="run it again")
     row = {"id": volume.id, "name": volume.name, "status": new.status, "boot": False, "created_at": at, "updated_at": at}
     connection.execute(insert(table).values({**row, "body": codec.encode(Volume, volume)}))
     connection.execute(update(schema.meta).values(next_volume=schema.meta.c.next_volume + 1))

@@ -136,8 +136,11 @@ def test_a_volume_that_is_lost_is_never_replaced_by_a_blank_one(storage: Site) -
     host = storage.fleet.hosts["n1"]
     for path in [path for path in host.files if "volume-" in path]:
         del host.files[path]
-    with pytest.raises(errors.HostError, match=r"is missing.*blank one will not be put in its place"):
-        apply.apply(storage.app, wished(storage, "data"))
+    storage.act("stop", "vm")
+    report = apply.apply(storage.app, wished(storage, "data"))
+    assert "blank one will not be put in its place" in report.outcomes[0].fault
+    assert (report.exit_code, storage.record("vm").state) == (4, "STOPPED")
+    assert not [path for path in host.files if "volume-" in path]
 
 
 def test_a_lost_target_is_made_again_by_a_hard_reboot(storage: Site) -> None:
@@ -164,8 +167,9 @@ def test_without_a_storage_host_the_error_says_what_to_do(site: Site) -> None:
 
 def test_a_volume_that_cannot_be_made_is_made_by_the_next_apply(storage: Site) -> None:
     storage.fleet.fail("n1", "export-volume", stderr="tgtd is not there", times=1)
-    with pytest.raises(errors.HostError, match="tgtd is not there"):
-        apply.apply(storage.app, wished(storage, "data"))
+    report = apply.apply(storage.app, wished(storage, "data"))
+    assert (report.exit_code, report.hosts[0].host, report.hosts[0].status) == (4, "n1", "failed")
+    assert "tgtd is not there" in report.hosts[0].fault
     assert set(statuses(storage).values()) == {"error"}
     assert apply.apply(storage.app, wished(storage, "data")).exit_code == 0
     assert statuses(storage) == {"data": "in-use", "logs": "available"}
