@@ -101,6 +101,18 @@ def test_an_upgrade_loses_nothing_and_keeps_the_store_as_it_was(place: sqlite.Lo
         stores.open(f"sqlite:///{place.path}", samples.Clock(), samples.Ids())
 
 
+def test_a_store_from_before_volumes_keeps_its_instances(place: sqlite.Location) -> None:
+    with sqlite3.connect(place.path) as connection:
+        connection.execute("DROP TABLE volumes")
+        connection.execute("ALTER TABLE meta DROP COLUMN next_volume")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    opening.upgrade(place, "0001")
+    store = stores.open(f"sqlite:///{place.path}", samples.Clock(), samples.Ids())
+    assert [(record.instance.name, record.instance.volumes) for record in store.records()] == [("web1", ())]
+    assert (store.volumes(), store.snapshot().next_volume) == ((), 1)
+    store.close()
+
+
 def test_who_comes_second_finds_it_done(place: sqlite.Location, scripts: Path) -> None:
     second(scripts)
     opening.upgrade(place, schema.HEAD, scripts)
