@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.commands import packed
 from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
 HEAD = 1024  # bytes; qemu-img writes the backing file's name at 0x210
 
 # One fixed script, paths as its arguments: a header is nearly all zeros, so what crosses the wire is small.
-SCRIPT = f'head -v -c {HEAD} -- "$@" 2>/dev/null | gzip -1 | base64 -w 0'
+SCRIPT = f'head -v -c {HEAD} -- "$@" 2>/dev/null | {packed.PACK}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,8 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Disk | No
 
 def _unpack(record: Record) -> bytes:
     try:
-        return zlib.decompress(base64.b64decode(record.output, validate=False), wbits=31)
-    except (ValueError, zlib.error) as error:
+        return packed.unpack(record.output)
+    except ValueError as error:
         raise errors.HostError("disk headers could not be read", why=record.error or str(error)) from error
 
 

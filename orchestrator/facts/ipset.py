@@ -6,11 +6,15 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.commands import packed
 from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
-SCRIPT = """if all=$(ipset save 2>&1); then printf '%s\\n' "$all" | grep -E '^(create|add) orc[0-9a-f]{6}-'
-else echo "= trouble $all" | tr '\\n' ' '; echo; fi; echo '= end'"""
+SCRIPT = (
+    """{ if all=$(ipset save 2>&1); then printf '%s\\n' "$all" | grep -E '^(create|add) orc[0-9a-f]{6}-'
+else echo "= trouble $all" | tr '\\n' ' '; echo; fi; echo '= end'; } | """
+    + packed.PACK
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,20 @@ def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Sets]:
-    lines = records[0].output.decode("utf-8", "replace").splitlines()
+    lines = _lines(records[0])
+    return {key: _sets(lines[:-1], key.owner) for key in keys}
+
+
+def _lines(record: Record) -> list[str]:
+    try:
+        lines = packed.unpack(record.output).decode("utf-8", "replace").splitlines()
+    except ValueError:
+        lines = []
     if not lines or lines[-1] != "= end":
         raise errors.HostError(
-            "the address sets could not be read whole", why=f"{len(records[0].output)} bytes of them", hint="see `ipset save`"
+            "the address sets could not be read whole", why=f"{len(record.output)} bytes of them", hint="see `ipset save`"
         )
-    return {key: _sets(lines[:-1], key.owner) for key in keys}
+    return lines
 
 
 def _sets(lines: Sequence[str], owner: str) -> Sets:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.commands import packed
 from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
@@ -15,12 +16,15 @@ FOREIGN = "*"
 """One or more rules of somebody else's, in a row."""
 
 # Of what others have there, only the rules of built-in chains matter: whether any comes before ours. "=" begins what is no rule.
-SCRIPT = """for tool; do
+SCRIPT = (
+    """{ for tool; do
 echo "= $tool"
 if all=$("$tool-save" 2>&1); then printf '%s\\n' "$all" | grep -E \
 '^[*]|^:orc[0-9a-f]{6}-|^-A (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|BROUTING|orc[0-9a-f]{6}-)'
 else echo "= trouble $all" | tr '\\n' ' '; echo; fi
-done; echo '= end'"""
+done; echo '= end'; } | """
+    + packed.PACK
+)
 
 HOOK = re.compile(r"-j (orc[0-9a-f]{6}-\S+)")
 NETBASE = """
@@ -122,23 +126,28 @@ def _address(word: str) -> str:
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
-    return (Command(("sh", "-c", SCRIPT, "read-rules", *_tools(keys))),)
+    return tuple(Command(("sh", "-c", SCRIPT, "read-rules", tool)) for tool in _tools(keys))
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Rules]:
-    lines = records[0].output.decode("utf-8", "replace").splitlines()
-    if not lines or lines[-1] != "= end":
-        raise errors.HostError(
-            "the rules could not be read whole", why=f"{len(records[0].output)} bytes of them", hint="see `iptables-save`"
-        )
     said: dict[str, list[str]] = {tool: [] for tool in _tools(keys)}
     tool = ""
-    for line in lines[:-1]:
+    for line in (line for record in records for line in _lines(record)[:-1]):
         if line.startswith("= ") and line[2:] in said:
             tool = line[2:]
         else:
             said[tool].append(line)
     return {key: _rules(said[key.tool], key.owner) for key in keys}
+
+
+def _lines(record: Record) -> list[str]:
+    try:
+        lines = packed.unpack(record.output).decode("utf-8", "replace").splitlines()
+    except ValueError:
+        lines = []
+    if not lines or lines[-1] != "= end":
+        raise errors.HostError("the rules could not be read whole", why=f"{len(record.output)} bytes of them", hint="see `iptables-save`")
+    return lines
 
 
 def _tools(keys: Iterable[Key]) -> tuple[str, ...]:

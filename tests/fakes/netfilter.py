@@ -5,7 +5,9 @@ Rules are kept as they were written, and are saved as the real tools save them. 
 
 from __future__ import annotations
 
+import base64
 import copy
+import gzip
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -167,7 +169,7 @@ def _read_rules(state: State, tools: tuple[str, ...]) -> Result:
             lines.append(f"= trouble sh: 3: {tool}-save: not found ")
         else:
             lines += [line for line in save(state, tool) if _of_interest(line)]
-    return _said([*lines, "= end"])
+    return _packed([*lines, "= end"])
 
 
 def _of_interest(line: str) -> bool:
@@ -178,11 +180,11 @@ def _of_interest(line: str) -> bool:
 def _read_sets(state: State, operands: tuple[str, ...]) -> Result:
     """ipset.SCRIPT."""
     if "ipset" in state.missing:
-        return _said(["= trouble sh: 1: ipset: not found ", "= end"])
+        return _packed(["= trouble sh: 1: ipset: not found ", "= end"])
     lines = [
         line for name, (family, members) in state.sets.items() for line in (_created(name, family), *(f"add {name} {e}" for e in members))
     ]
-    return _said([*(line for line in lines if re.match(r"(create|add) orc[0-9a-f]{6}-", line)), "= end"])
+    return _packed([*(line for line in lines if re.match(r"(create|add) orc[0-9a-f]{6}-", line)), "= end"])
 
 
 def _created(name: str, family: str) -> str:
@@ -219,6 +221,11 @@ def _read_bridge_nf(state: State, operands: tuple[str, ...]) -> Result:
     """bridge_nf.SCRIPT."""
     tool = "none" if "conntrack" in state.missing else "conntrack"
     return _said([*state.bridge_nf, tool, *sorted(state.links), "= end"])
+
+
+def _packed(lines: Sequence[str]) -> Result:
+    """packed.PACK."""
+    return Result(0, base64.b64encode(gzip.compress(_said(lines).out, 1)))
 
 
 def _said(lines: Sequence[str]) -> Result:
