@@ -92,7 +92,9 @@ def parse(keys: Sequence[object], records: Sequence[Record]) -> dict[object, obj
         devices = json.loads(records[0].output or "[]")
     except ValueError as error:  # of JSON and of UTF-8
         why = f"what ip(8) said of them ends after {len(records[0].output)} bytes, or is no JSON: {error}"
-        raise errors.HostError("network devices could not be read", why=why, hint="an answer holds 1 MiB; on the host: ip -d -j address show | wc -c") from error
+        raise errors.HostError(
+            "network devices could not be read", why=why, hint="an answer holds 1 MiB; on the host: ip -d -j address show | wc -c"
+        ) from error
     found = {device["ifname"]: _link(device) for device in devices}
     return {key: _answer(key, found) for key in keys}
 
