@@ -16,16 +16,18 @@ DIGITS = 11
 """Characters of a network's id in the names of what is made for it, as in Neutron's."""
 
 PROCESSES = (
-    'servers() { for p in $(grep -lsxzF -e "--dhcp-hostsfile=$1/hosts" /proc/[0-9]*/cmdline); do p=${p#/proc/} p=${p%/*}; '
+    'servers() { for p in $(grep -lsxzF -e "--dhcp-hostsfile=$1/hosts" /dev/null ${procs-/proc/[0-9]*/cmdline}); do p=${p#/proc/} p=${p%/*}; '
     '[ "$(cat "/proc/$p/comm" 2>/dev/null)" != dnsmasq ] || echo "$p"; done; :; }'
 )
-"""Shell: the pids of the dnsmasq that reads our folder, wherever it is: one outlives its namespace's name."""
+"""Shell: the pids of the dnsmasq that reads our folder, wherever it is: one outlives its namespace's name. `procs`, if set, are all that it may be."""
 
-# One fixed script, its arguments are data: owner, folder. Names of namespaces hold nothing that a shell would split or expand.
+# One fixed script, its arguments are data: owner, folder. Names of namespaces hold nothing that a shell would split or expand. No process is begun
+# for a lease, and all processes are looked through once, however many networks there are.
 SCRIPT = (
     f"{PROCESSES}\n"
     'names=$(ip netns list) || exit 1; [ ! -d "$2" ] || names="$names\n$(ls -- "$2")" || exit 1\n'
     "! command -v dnsmasq >/dev/null || echo dnsmasq\n"
+    'procs=$(grep -lszF -e "--dhcp-hostsfile=$2/$1-net-" /proc/[0-9]*/cmdline)\n'
     f'printf \'%s\\n\' "$names" | sed -n "s/^\\($1-net-[0-9a-f-]\\{{{DIGITS}\\}}\\)\\( .*\\)\\{{0,1\\}}\\$/\\1/p" | sort -u | while read -r n; do\n'
     'i=${n##*-net-} d=dh${n##*-net-}; echo "network $i"\n'
     f'j=$(ip -n "$n" -j address show dev {INSIDE} 2>/dev/null) && echo "inside $j"\n'
@@ -34,7 +36,7 @@ SCRIPT = (
     'echo "switch $b $(ovs-vsctl --timeout=10 get port "$d" tag)"\n'
     'for p in $(servers "$2/$n"); do echo process; [ "/proc/$p/ns/net" -ef "/run/netns/$n" ] || echo "argument elsewhere"\n'
     'tr "\\0" "\\n" <"/proc/$p/cmdline" | sed "s/^/argument /"; done\n'
-    'for f in "$2/$n/hosts/"*; do [ ! -f "$f" ] || printf "lease %s %s\\n" "${f##*/}" "$(head -n 1 -- "$f")"; done\n'
+    'for f in "$2/$n/hosts/"*; do [ ! -f "$f" ] || { l=; IFS= read -r l <"$f"; printf "lease %s %s\\n" "${f##*/}" "$l"; }; done\n'
     '[ ! -e "$2/$n/loaded" ] || echo loaded; done'
 )
 
