@@ -177,7 +177,19 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["http://127.0.0.1/b", "http://me:word@a/b", "http:/a", "HTTPS://a", "file:///etc/passwd", "ftp://x", "nbd:unix:/x", "json:{}", "gopher://x", "ssh:x"]
+    "source",
+    [
+        "http://127.0.0.1/b",
+        "http://me:word@a/b",
+        "http:/a",
+        "HTTPS://a",
+        "file:///etc/passwd",
+        "ftp://x",
+        "nbd:unix:/x",
+        "json:{}",
+        "gopher://x",
+        "ssh:x",
+    ],
 )
 def test_sources_that_are_no_paths(source: str) -> None:
     with pytest.raises(errors.SpecError):

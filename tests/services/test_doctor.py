@@ -98,7 +98,12 @@ REFUSED = "error: failed to connect to the hypervisor\nerror: No such file or di
         (judged("bridge-nf", "1\n0\n"), Level.WARNING, "is off", "modprobe br_netfilter && sysctl -w"),
         (judged("bridge-nf", "", 1), Level.WARNING, "is not loaded", "modprobe br_netfilter"),
         (judged("filters", "apt-get\n"), Level.OK, "all there", ""),
-        (judged("filters", "apt-get\nipset\nconntrack\n"), Level.WARNING, "missing: ipset, conntrack", "apt-get install -y conntrack ipset"),
+        (
+            judged("filters", "apt-get\nipset\nconntrack\n"),
+            Level.WARNING,
+            "missing: ipset, conntrack",
+            "apt-get install -y conntrack ipset",
+        ),
         (judged("filters", "dnf\nebtables-restore\n"), Level.WARNING, "without port security", "dnf install -y iptables-nft"),
         (judged("disk", "500 / 1\n"), Level.OK, "500 GiB free", ""),
         (judged("disk", "5 /var 1\n"), Level.WARNING, "5 GiB free", "du -xh --max-depth=2 /var"),
