@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,10 @@ PLAY = """\
        networks: [{{network: tenant, fixed_ip: 10.70.0.12}}, {{network: red, fixed_ip: 10.71.0.12}}]}}
     - {{name: here, hosts: "{first}", flavor: tiny, image: guest, config_drive: true, networks: [{{network: blue, fixed_ip: 10.71.0.21}}]}}
     - {{name: there, hosts: "{second}", flavor: tiny, image: guest, config_drive: true, networks: [{{network: blue, fixed_ip: 10.71.0.22}}]}}
+"""
+GROUP = """\
+  security_groups:
+    - {name: web, rules: [{direction: ingress, protocol: icmp}, {direction: ingress, protocol: tcp, port: 7777}]}
 """
 NAMES = ("left", "right", "here", "there")
 DEVICES = "for each in /sys/class/net/*; do echo ${each##*/}; done | sort; ovs-vsctl --columns=name,external_ids list Bridge; ovs-vsctl list-ports br-ex"
@@ -109,6 +114,28 @@ def test_guests_of_one_vlan_meet_and_of_others_do_not(site: Site) -> None:
     assert site.meets("here", "10.71.0.22")
     for name, address in (("left", "10.71.0.21"), ("left", "10.71.0.22"), ("there", "10.71.0.12"), ("there", "10.71.0.11")):
         assert not site.guests[name].succeeds(f"ping -c 2 -W 1 {address}")
+    assert site.plan() == ""
+
+
+def test_rules_of_ports_on_a_switch_change_under_running_guests(site: Site) -> None:
+    """One more port is let in, and shut again: with it goes the flow that it let in."""
+    plain = Path(site.playbook).read_text()
+    shut = plain.replace("  instances:", GROUP + "  instances:").replace("name: right, hosts", "name: right, security_groups: [web], hosts")
+    other = site.operator.playbook("web.yaml", shut)
+    site.operator("apply", other)
+    assert site.meets("left", "10.71.0.12")
+    assert not site.guests["left"].succeeds("echo hello | nc -w 3 10.71.0.12 7778 | grep hello")
+    wider = site.operator.playbook("wider.yaml", shut.replace("port: 7777", "port: 7777-7778"))
+    site.operator("apply", wider)
+    site.guests["left"].run(
+        "(setsid sh -c 'while :; do echo tick; sleep 0.2; done | nc 10.71.0.12 7778' >/tmp/live 2>&1 </dev/null &) ; sleep 2"
+    )
+    assert int(site.guests["left"].run("wc -l </tmp/live")) > 0
+    site.operator("apply", other)
+    lines = site.guests["left"].run("sleep 1; wc -l </tmp/live")
+    assert site.guests["left"].run("sleep 3; wc -l </tmp/live") == lines, "the flow goes on"
+    assert not site.guests["left"].succeeds("echo hello | nc -w 3 10.71.0.12 7778 | grep hello")
+    site.operator("apply", site.playbook)
     assert site.plan() == ""
 
 
