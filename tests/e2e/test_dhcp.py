@@ -29,6 +29,7 @@ PLAY = """\
       image: guest
       networks: [{{network: tenant}}]
 """
+KILL = "pkill -9 -f [d]hcp-hostsfile=/var/lib/orchestrator/"
 REMAINS = """ip netns list | grep orc; ls /sys/class/net | grep -E '^(dh|gw|tap|brq|vxlan)'; ls -d /var/lib/orchestrator
 iptables-save | grep orc; pgrep -f '[d]hcp-hostsfile=/var/lib/orchestrator/'; true"""
 
@@ -67,13 +68,17 @@ def _nobody_hears_the_other_host(lab: Lab, *hosts: str) -> None:
 
 def _killed_and_served_again(lab: Lab, operator: Operator, site: str, guest: Guest) -> None:
     host = str(guest.record["host"])
-    lab.script(host, "pkill -9 -f [d]hcp-hostsfile=/var/lib/orchestrator/")
+    lab.script(host, KILL)
     starts = lab.starts(host)
     assert operator("plan", "--detailed-exitcode", site, code=2).stdout.count("fabric.ensure_dhcp") == 1
     operator("apply", site)
     operator("plan", "--detailed-exitcode", site)
     assert lab.starts(host) == starts
     assert guest.succeeds("udhcpc -i eth0 -n -q -t 5 -T 2 -s /bin/true")
+    lab.script(host, KILL)
+    operator("hard-reboot", guest.name)
+    operator("plan", "--detailed-exitcode", site)
+    guest.wait_for(f"NET eth0 {guest.ports[0]['fixed_ips'][0]}", 90, boots=2)  # type: ignore[index]
 
 
 def test_a_host_without_dnsmasq_starts_no_guest_and_says_why(lab: Lab, operator: Operator) -> None:
