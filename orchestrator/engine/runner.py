@@ -51,8 +51,8 @@ def execute(context: Context, host: Host, courses: Sequence[Course], job: str, g
     _check_fence(going)
     arrived = [tracker for tracker in going if not tracker.fault]
     writes = [write for tracker in arrived for write in _arrive(tracker, facts)]
-    writes += [_known(base)] if base and not base.fault else []
-    context.store.commit(context.run, [*buffer, *writes, Settle(job, "done" if arrived else "failed")])
+    laid = [_known(base)] if base and not base.fault else []
+    context.store.commit(context.run, [*buffer, *writes, *laid, Settle(job, "done" if arrived or laid else "failed")])
     done = tuple(_outcome(context, tracker, "changed") for tracker in arrived) + _ground_outcome(context, base)
     return done + _fail(context, host, [*blocked, *(tracker for tracker in going if tracker.fault)], f"{job}-undo")
 
