@@ -178,6 +178,7 @@ class InstanceRequest:
     volumes: tuple[str, ...] = ()  # attached in this order
     boot_volume: str | None = None  # one of `volumes`; None: it boots from its image
     datasource: str = "config-2"  # config-2 | nocloud: what the config drive is to cloud-init
+    ephemerals: tuple[int, ...] = ()  # GiB each; none: one disk of the flavor's ephemeral size
 
 
 @dataclass(frozen=True, slots=True)

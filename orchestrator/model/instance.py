@@ -41,7 +41,7 @@ class Base:
 class Disk:
     """A disk file of the instance: a qcow2 overlay on its base. Size in bytes."""
 
-    name: str  # disk | disk.local | disk.swap
+    name: str  # disk | disk.local | disk.eph0, disk.eph1 ... | disk.swap
     device: str  # vda, vdb, ...
     path: str
     size: int

@@ -86,6 +86,7 @@ def _fields(instance: Instance, request: InstanceRequest) -> Iterator[str]:
         "image": (instance.image.name or NONE, request.image or NONE),
         "boot_volume": (next((each.volume.name for each in instance.volumes if each.boot), NONE), request.boot_volume or NONE),
         "networks": (_list([port.network for port in instance.ports]), _list([wish.network for wish in request.networks])),
+        "ephemerals": (_list(_parts(instance)), _list([str(size) for size in request.ephemerals])),
         "keypair": (instance.keypair or NONE, request.keypair or NONE),
         "config_drive": (_drive(instance), _drive(request)),
         **_metadata(instance.metadata, request.metadata),
@@ -94,6 +95,11 @@ def _fields(instance: Instance, request: InstanceRequest) -> Iterator[str]:
     yield from (f"{name}: {was} -> {wished}" for name, (was, wished) in pairs.items() if was != wished)
     if instance.user_data != request.user_data:  # not shown: it may be long, and secret
         yield "user_data: " + ("is new" if instance.user_data is None else "is gone" if request.user_data is None else "differs")
+
+
+def _parts(instance: Instance) -> list[str]:
+    """GiB of each ephemeral disk that was asked for by itself."""
+    return [str(disk.base.size >> 30) for disk in instance.disks if disk.name.startswith("disk.eph")]
 
 
 def _metadata(was: Mapping[str, str], wished: Mapping[str, str]) -> dict[str, tuple[str, str]]:

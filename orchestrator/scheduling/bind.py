@@ -5,8 +5,9 @@ Ids come from the store's lineage and the instance's number, which is never used
 
 from __future__ import annotations
 
+import string
 import uuid
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from orchestrator.facts import link
@@ -19,6 +20,7 @@ from orchestrator.scheduling import addresses, volumes
 from orchestrator.scheduling.host_state import HostState
 
 GIB, MIB = 1 << 30, 1 << 20
+LETTERS = string.ascii_lowercase
 EPHEMERAL = "40d1d2c"
 """First 7 hex digits of md5 of the ext4 command: Nova's name for the file system of an ephemeral base."""
 
@@ -54,7 +56,7 @@ def bind(request: InstanceRequest, to: Binding) -> Instance:
         lineage=to.lineage,
         flavor=to.desired.flavors[request.flavor],
         image=image,
-        disks=_disks(directory, host.instances_path, image, to.desired.flavors[request.flavor]),
+        disks=_disks(directory, host.instances_path, image, to.desired.flavors[request.flavor], request.ephemerals),
         ports=_ports(request, own, to),
         networks={wish.network: to.desired.networks[wish.network] for wish in request.networks},
         public_key=key.public_key if key else None,
@@ -122,18 +124,19 @@ def _plug(network: Network, port_id: str, to: Binding) -> tuple[str, str | None,
     return own, device, None
 
 
-def _disks(directory: str, instances_path: str, image: Image, flavor: Flavor) -> tuple[Disk, ...]:
+def _disks(directory: str, instances_path: str, image: Image, flavor: Flavor, ephemerals: Sequence[int]) -> tuple[Disk, ...]:
     """disk, disk.local, disk.swap, as far as the flavor asks for them; none is the root disk of who boots from a volume.
 
-    A root disk of 0 GiB is as large as its image (Nova).
+    The flavor's ephemeral disk may be asked for in parts: disk.eph0, disk.eph1 ... A root disk of 0 GiB is as large as its image (Nova).
     """
     root = Base("image", names.base(instances_path, names.image_id(image.name, image.digest)), image.virtual_size)
-    ephemeral = Base("ephemeral", f"{instances_path}/_base/ephemeral_{flavor.ephemeral}_{EPHEMERAL}", flavor.ephemeral * GIB)
+    sizes = {f"disk.eph{number}": size for number, size in enumerate(ephemerals)} or {"disk.local": flavor.ephemeral}
+    blanks = {name: Base("ephemeral", f"{instances_path}/_base/ephemeral_{size}_{EPHEMERAL}", size * GIB) for name, size in sizes.items()}
     swap = Base("swap", f"{instances_path}/_base/swap_{flavor.swap}", flavor.swap * MIB)
     wanted = [("disk", flavor.disk * GIB or image.virtual_size, root)] if image.name else []
-    wanted += [("disk.local", ephemeral.size, ephemeral)] if flavor.ephemeral else []
+    wanted += [(name, blank.size, blank) for name, blank in blanks.items() if blank.size]
     wanted += [("disk.swap", swap.size, swap)] if flavor.swap else []
     return tuple(
         Disk(name, f"vd{letter}", f"{directory}/{name}", size, base)
-        for letter, (name, size, base) in zip("abc" if image.name else "bc", wanted, strict=False)
+        for letter, (name, size, base) in zip(LETTERS if image.name else LETTERS[1:], wanted, strict=False)
     )

@@ -73,3 +73,14 @@ def new(number: int = 1, *ports: Port, ephemeral: int = 0, swap: int = 0, path: 
         networks={each.network: NETWORK for each in ports},
     )
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def parts(number: int, *sizes: int) -> Instance:
+    """An instance with ephemeral disks of these sizes, GiB."""
+    plain = new(number, ephemeral=sum(sizes))
+    bases = [Base("ephemeral", f"{PATH}/_base/ephemeral_{size}_40d1d2c", size * GIB) for size in sizes]
+    found = [
+        Disk(f"disk.eph{place}", f"vd{'bcdef'[place]}", f"{plain.directory}/disk.eph{place}", base.size, base)
+        for place, base in enumerate(bases)
+    ]
+    return replace(plain, disks=(plain.disks[0], *found))

@@ -13,6 +13,7 @@ TWO = instances.new(1, instances.port(1), instances.port(2))
 SWITCHED = instances.switched(desired.Network("office", "phys0", "vlan", segmentation_id=100, driver="openvswitch"))
 FLAT_SWITCHED = instances.switched(desired.Network("office", "phys0", driver="openvswitch"))
 BLANK = instances.new(1, ephemeral=1, swap=256)
+PARTS = instances.parts(1, 1, 2, 1)
 DRIVE = instances.new(1, instances.port(1), config_drive=True, user_data="#cloud-config\n")
 LAUNCHED = replace(BLANK, launched=True)
 Q35 = replace(DRIVE, image=instances.image(hw_machine_type="q35"))
@@ -57,6 +58,8 @@ BLOCK_DEVICE_MAPPING = (
     Case(EPHEMERAL, "not_asked_for", PLAIN, after=IMAGE),
     Case(EPHEMERAL, "missing", BLANK, after=IMAGE),
     Case(EPHEMERAL, "there", BLANK, after=EPHEMERAL),
+    Case(EPHEMERAL, "two_sizes", PARTS, after=IMAGE),
+    Case(EPHEMERAL, "one_of_two_sizes_there", PARTS, after=EPHEMERAL, built_as=BLANK),
     Case(EPHEMERAL, "interrupted", BLANK, events.part("ephemeral"), after=IMAGE),
     Case(SWAP, "not_asked_for", PLAIN, after=EPHEMERAL),
     Case(SWAP, "missing", BLANK, after=EPHEMERAL),

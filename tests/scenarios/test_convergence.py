@@ -268,3 +268,18 @@ def test_a_root_disk_grows_where_it_is(site: Site, state: str) -> None:
     record = site.record("a")
     assert (record.instance.flavor.disk, record.instance.disks[0].size, site.starts()) == (3, 3 << 30, starts)
     assert plan.plan(site.app, larger)[0].empty
+
+
+def test_the_ephemeral_disk_comes_in_parts(site: Site) -> None:
+    wished = site.desired("a")
+    flavor = replace(wished.flavors["small"], ephemeral=4)
+    wished = replace(wished, flavors={"small": flavor}, instances={"a": replace(wished.instances["a"], ephemerals=(1, 2, 1))})
+    assert apply.apply(site.app, wished).exit_code == 0
+    made = site.record("a").instance
+    assert [(disk.name, disk.device, disk.size >> 30) for disk in made.disks] == [
+        ("disk", "vda", 1), ("disk.eph0", "vdb", 1), ("disk.eph1", "vdc", 2), ("disk.eph2", "vdd", 1),
+    ]  # fmt: skip
+    assert all(disk.path in site.fleet.hosts[made.host].files for disk in made.disks)
+    assert plan.plan(site.app, wished)[0].empty
+    with pytest.raises(errors.SpecErrors, match=r"ephemerals: 1, 2, 1 -> none"):
+        plan.plan(site.app, replace(wished, instances={"a": replace(wished.instances["a"], ephemerals=())}))

@@ -134,6 +134,7 @@ class InstanceEntry(strict.Entry):
     networks: tuple[networking.NetworkRequestEntry, ...] = ()
     security_groups: words.Words | None = None
     volumes: words.Words = ()
+    ephemerals: Annotated[tuple[words.Gibibytes, ...], pydantic.Field(max_length=8)] = ()
     block_device_mapping: tuple[BlockDevice, ...] | None = None
     availability_zone: words.ShortText | None = None
     user_data: (

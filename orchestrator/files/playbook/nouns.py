@@ -126,6 +126,7 @@ def _instance(entry: entries.InstanceEntry, declared: plays.Declared, found: fin
         keypair=entry.keypair,
         availability_zone=entry.availability_zone,
         user_data=_user_data(entry, declared, found),
+        ephemerals=entry.ephemerals,
         config_drive=entry.config_drive is not None,
         metadata=dict(entry.metadata),
         tags=tuple(tag for tag in entry.tags if tag not in selection.WORDS),
@@ -157,7 +158,12 @@ def check_sizes(all_entries: catalog.Catalog, made: Mapping[str, desired.Image],
     sizes = flavors(all_entries)
     for entry, declared in catalog.entries_of(all_entries, "instances", entries.InstanceEntry):
         size, disk = sizes.get(entry.flavor or EMPTY), made.get(entry.image or EMPTY)
-        if size is None or disk is None or entry.state == "absent":
+        if size is None or entry.state == "absent":
+            continue
+        if sum(entry.ephemerals) > size.ephemeral:
+            why = f"they are {sum(entry.ephemerals)} GiB, and flavor '{size.name}' has {size.ephemeral}"
+            found.add(declared.place("ephemerals"), f"ephemerals of instance '{entry.name}'", why, "ask for less, or give the flavor more")
+        if disk is None:
             continue
         least = max(-(-disk.virtual_size // GIBIBYTE), disk.min_disk, int(disk.remote))
         title = f"flavor '{size.name}' of instance '{entry.name}'"
