@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.commands.command import Command, Record
@@ -25,6 +25,27 @@ class Key:
 
     def __str__(self) -> str:
         return f"flood entries of {self.name}"
+
+
+class Needed(tuple[str, ...]):
+    """Addresses that are to be there, where there were those of `before`. It equals what is found when all of it is there, and nothing of `before`
+    but it: an address that came meanwhile is another run's, and no fault.
+    """
+
+    gone: frozenset[str]
+
+    def __new__(cls, wanted: Iterable[str], before: Iterable[str] = ()) -> Needed:
+        made = super().__new__(cls, sorted(wanted))
+        made.gone = frozenset(before) - set(made)
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, tuple) and set(self) <= set(other) and not self.gone & set(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]  # what equals it is not one value
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:

@@ -45,7 +45,8 @@ def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
     found: dict[Key, object] = {}
     for each in device.on_bridges(fabric, KIND):
         found[link.Key(_name(each))] = link.Link(KIND, each.bridge, True, names.owner(fabric.lineage), _form(each), mtu=each.mtu)
-        found[fdb.Key(_name(each))] = tuple(sorted(each.peers))
+        before = facts[fdb.Key(_name(each))]
+        found[fdb.Key(_name(each))] = fdb.Needed(each.peers, before if isinstance(before, tuple) else ())
     return found | dict.fromkeys(link.Key(name) for name in _gone(fabric, facts))
 
 
