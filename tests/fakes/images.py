@@ -30,7 +30,7 @@ def said(text: str) -> Result:
 def bases(state: State, paths: tuple[str, ...]) -> Result:
     lines = []
     for path in paths:
-        found, manifest = state.files.get(path), state.file(cache.manifest(path))
+        found, manifest = state.files.get(path), state.file(f"{path}.sha256")
         if found:
             size = found.size if isinstance(found, File) else 4096
             kind = "directory" if isinstance(found, Directory) else "regular file" if size else "regular empty file"
@@ -89,7 +89,7 @@ def convert(state: State, operands: tuple[str, ...]) -> Result:
 
 def seal(state: State, operands: tuple[str, ...]) -> Result:
     converted, base, part, about = operands
-    manifest = cache.manifest(base)
+    manifest = f"{base}.sha256"
     if base in state.files:
         for path in (converted, part):
             state.files.pop(path, None)
@@ -121,7 +121,7 @@ def held(state: State, operands: tuple[str, ...]) -> Result:
     lines = []
     every = {path.removesuffix(".sha256") for path in state.files if path.startswith(f"{instances}/_base/")}
     for path in sorted(each for each in every if re.fullmatch("[0-9a-f]{40}", posixpath.basename(each))):
-        file, manifest = state.file(path), state.file(cache.manifest(path))
+        file, manifest = state.file(path), state.file(f"{path}.sha256")
         about = "\t".join(manifest.content.decode().splitlines()[:2]) + "\t" if manifest else ""
         size = f"{file.size} {-(-len(file.content) // 512)} 90000" if file else "- 0 0"
         lines.append(f"base\t{posixpath.basename(path)}\t{size}\t{about}\n")
@@ -153,7 +153,7 @@ def remove(state: State, operands: tuple[str, ...]) -> Result:
         file = state.file(path)
         if file and posixpath.basename(base).encode() in file.content[:4096]:
             return said(f"{path} rests on it")
-    for path in (base, cache.manifest(base)):
+    for path in (base, f"{base}.sha256"):
         state.files.pop(path, None)
     return Result()
 

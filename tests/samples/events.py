@@ -6,7 +6,6 @@ import posixpath
 from collections.abc import Callable
 from dataclasses import replace
 
-from orchestrator.drivers.images import cache
 from orchestrator.model.instance import Instance
 from orchestrator.rendering import domain as rendering
 from orchestrator.states.steps.spawning import write_domain_xml
@@ -131,7 +130,7 @@ def lose_base(state: State, instance: Instance) -> None:
 
 def lose_manifest(state: State, instance: Instance) -> None:
     """The manifest gone, as of an image of before there were any."""
-    del state.files[cache.manifest(_image_base(instance))]
+    del state.files[f"{_image_base(instance)}.sha256"]
 
 
 def write_xml(state: State, instance: Instance) -> None:

@@ -54,11 +54,6 @@ FITS = r"""
 """base bytes whose: an image from elsewhere is only measured once it is there; a disk smaller than its base would cut it off."""
 
 
-def manifest(base: str) -> str:
-    """The path of a base's manifest."""
-    return f"{base}.sha256"
-
-
 def fetch(image: Image, base: str, origin: Image | None = None) -> tuple[Action, ...]:
     """Actions that bring `image` to `base`, as raw. Each says what it expected and got when it refuses, and leaves nothing behind.
 
