@@ -60,3 +60,9 @@ test: packages install ## every test, end to end on practice hosts included (roo
 .PHONY: bench
 bench: packages install ## benchmarks, as ratios to a baseline run side by side
 	$(SUDO) $(VENV)/bin/python -m tests.bench
+
+NOVA := tests/differential/.venv
+.PHONY: differential
+differential: ## the real Nova's filters and weighers over random fleets: tests/differential/cases anew (minutes)
+	@[ -x $(NOVA)/bin/python ] || { python3 -m venv $(NOVA) && $(NOVA)/bin/pip install -q --disable-pip-version-check nova==34.0.0; }
+	PYTHONHASHSEED=0 $(NOVA)/bin/python -W ignore -m tests.differential.generate
