@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.output import Object, versioned
 
 if TYPE_CHECKING:
+    from orchestrator.model.decision import Decision
     from orchestrator.model.host import Capacity, Host
     from orchestrator.model.instance import Record
     from orchestrator.model.volume import VolumeRecord
@@ -101,7 +102,8 @@ def whole(record: Record, events: Sequence[Event]) -> Object:
     made = record.instance
     return {
         **instance(record),
-        "decision": record.decision,
+        "decision": record.decision.why,
+        "placement": placement(record.decision),
         "directory": made.directory,
         "virt_type": made.virt_type,
         "flavor": _fields(made.flavor),
@@ -113,6 +115,11 @@ def whole(record: Record, events: Sequence[Event]) -> Object:
         "launched": made.launched,
         "history": [event(each) for each in events],
     }
+
+
+def placement(found: Decision) -> dict[str, object]:
+    """Why a host was chosen."""
+    return {**_fields(found), "weights": [{**_fields(each), "weighted": each.weighted} for each in found.weights]}
 
 
 def host(name: str, found: Host | None, seen: Capacity | None, homes: Mapping[str, int]) -> Object:

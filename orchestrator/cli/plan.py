@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import options, output, planfile, playbooks
+from orchestrator.cli import objects, options, output, planfile, playbooks
 from orchestrator.cli.wiring import Wiring
 from orchestrator.model import errors
 
@@ -37,7 +37,7 @@ def plan(wiring: Wiring, files: tuple[Path, ...], diff: bool, detailed_exitcode:
     Nothing is changed, here or on hosts; steps, commands and files are exactly those of apply.
     """
     made = show(wiring, files, output, whole=diff)
-    code = 4 if made.partial else 2 if detailed_exitcode and not made.empty else 0
+    code = 4 if made.partial else 3 if made.unplaced else 2 if detailed_exitcode and not made.empty else 0
     click.get_current_context().exit(code)
 
 
@@ -71,7 +71,8 @@ def document(made: Plan) -> dict[str, object]:
             "host": change.host,
             "verb": change.verb,
             "why": change.why,
-            "decision": change.decision or None,
+            "decision": change.decision.why if change.decision else None,
+            "placement": objects.placement(change.decision) if change.decision else None,
             "problem": str(change.course.problem) if change.course and change.course.problem else None,
             "steps": list(text.steps(change.course.legs)) if change.course else [],
             "notes": list(change.notes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from orchestrator.commands.command import Action, Command, Lane, Record
+from orchestrator.drivers.images import cache
 from orchestrator.engine import machine
 from orchestrator.model import errors
 from orchestrator.planning import batches
@@ -29,6 +30,7 @@ class Tracker:
         self.vm_state = course.record.vm_state
         self.fault: errors.HostError | None = None
         self.stopped = ""  # fenced | locked
+        self.refused = False  # what it is made of was at fault
         self.ended = 0  # legs
         self.steps = 0  # legs that changed something
         self._done: dict[str, int] = {}
@@ -81,8 +83,12 @@ class Tracker:
         return moves
 
     def fail(self, fault: str, undone: bool) -> Move:
-        """To the failure state. `undone`: nothing is left of the course, its kept undo can go. A guest that ran counts as launched from then on."""
-        return dataclasses.replace(self._move(FAIL, fault=fault, clears=undone), launched=self.course.ran)
+        """To the failure state. `undone`: nothing is left of the course, its kept undo can go. A guest that ran counts as launched from then on.
+
+        A build that left nothing behind may be tried on another host, unless it is the image that no host would take.
+        """
+        blames = self.instance.host if undone and self.undoes and not self.refused else ""
+        return dataclasses.replace(self._move(FAIL, fault=fault, clears=undone), launched=self.course.ran, blames=blames)
 
     @property
     def undoes(self) -> bool:
@@ -97,6 +103,7 @@ class Tracker:
         return self._done.get(self._lane(leg), 0) >= before
 
     def _failed(self, action: Action, record: Record, duration: int) -> list[Move | Step]:
+        self.refused = record.code == cache.REFUSED
         text = record.output.decode("utf-8", "replace").strip()
         why = "did not end in time" if record.code in (124, 137) else f"exit code {record.code}"
         where = f"{self.instance.host}: {action.step}: {action.shown()}"

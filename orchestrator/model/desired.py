@@ -158,6 +158,46 @@ class NetworkRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerGroup:
+    """Instances that are to be near each other, or apart (nova `InstanceGroup`).
+
+    `max_server_per_host`: how many of them one host takes with the policy anti-affinity (nova rule of that name).
+    """
+
+    name: str
+    policy: str  # affinity | anti-affinity | soft-affinity | soft-anti-affinity
+    max_server_per_host: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A command that hosts run once something changed there: after each batch of its play, on each host of an instance that notified it.
+
+    `run_once`: on the first of these hosts only.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    run_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How the instances of a play are worked off (Ansible's words). `serial`: sizes of batches, numbers or percentages as written; none: one batch.
+
+    `max_fail_percentage` None: only a batch that fails whole ends the run. `throttle`: hosts at once, 0 as many as there are forks.
+    """
+
+    name: str = ""
+    serial: tuple[str, ...] = ()
+    max_fail_percentage: float | None = None
+    any_errors_fatal: bool = False
+    throttle: int = 0
+    order: str = "inventory"  # inventory | reverse_inventory | sorted | reverse_sorted | shuffle
+    handlers: tuple[Handler, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceRequest:
     """One instance as wished for. `where` is its place in the playbook, for errors found later."""
 
@@ -179,6 +219,13 @@ class InstanceRequest:
     boot_volume: str | None = None  # one of `volumes`; None: it boots from its image
     datasource: str = "config-2"  # config-2 | nocloud: what the config drive is to cloud-init
     ephemerals: tuple[int, ...] = ()  # GiB each; none: one disk of the flavor's ephemeral size
+    server_group: str | None = None
+    scheduler_hints: Mapping[str, str] = field(
+        default_factory=dict
+    )  # same_host, different_host: names with commas; query: JSON; others as Nova's
+    project: str = "default"  # whose it is, for aggregates that are kept for some (filter_tenant_id)
+    play: int = 0  # its place in Desired.plays
+    notify: tuple[str, ...] = ()  # handlers of its play
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +239,5 @@ class Desired:
     instances: Mapping[str, InstanceRequest] = field(default_factory=dict)
     security_groups: Mapping[str, SecurityGroup] = field(default_factory=dict)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
+    server_groups: Mapping[str, ServerGroup] = field(default_factory=dict)
+    plays: tuple[Play, ...] = (Play(),)

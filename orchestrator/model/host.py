@@ -8,6 +8,14 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Hosts with something in common (nova host aggregate): an inventory group with `aggregate_metadata`, or named by a host's `aggregates`."""
+
+    name: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """One inventory host, its variables resolved. Connection words are Ansible's, the others Nova's."""
 
@@ -21,7 +29,10 @@ class Host:
     ssh_options: Mapping[str, str] = field(default_factory=dict)  # -o options of ansible_ssh_common_args, by name
     groups: tuple[str, ...] = ()
     availability_zone: str = "nova"
-    aggregates: tuple[str, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()  # by name
+    disabled: str = ""  # why it takes no new instances (nova disabled_reason); "": it does
+    metrics: Mapping[str, float] = field(default_factory=dict)  # as the inventory says, for MetricsFilter and MetricsWeigher
+    pci_devices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # alias -> addresses that guests may have (nova device_spec)
     instances_path: str = "/var/lib/nova/instances"
     virt_type: str | None = None  # kvm | qemu; None: detected
     physical_networks: Mapping[str, str] = field(default_factory=dict)
@@ -54,6 +65,15 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A NUMA node of a host. Memory in MiB."""
+
+    id: int
+    cpus: tuple[int, ...]
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """What a host was observed to have. Memory in MiB, disk in GiB."""
 
@@ -64,3 +84,9 @@ class Capacity:
     disk_gb: int
     free_disk_gb: int
     virt_type: str  # kvm | qemu
+    arch: str = ""  # "": not seen yet, as all that follows
+    hypervisor_version: int = 0  # QEMU's, as libvirt counts: 7002022 is 7.2.22
+    cpu_model: str = ""
+    cpu_vendor: str = ""
+    cpu_features: tuple[str, ...] = ()
+    cells: tuple[Cell, ...] = ()

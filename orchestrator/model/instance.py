@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.model import desired
+from orchestrator.model.decision import Decision
 from orchestrator.model.volume import Attachment
 
 
@@ -49,6 +50,14 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A PCI device of the host that the guest has. `alias` is what it was asked for by."""
+
+    alias: str
+    address: str  # 0000:81:00.0
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """What the steps of the state machine work from."""
 
@@ -75,6 +84,10 @@ class Instance:
     volumes: tuple[Attachment, ...] = ()  # by device
     tunnel_end: str = ""  # of its host when it was placed: where others send while the inventory does not name that host
     launched: bool = False  # was ACTIVE once: its disks hold data, and are never made again
+    server_group: str | None = None
+    project: str = "default"
+    devices: tuple[Device, ...] = ()
+    cells: tuple[int, ...] = ()  # of the host: where each of the guest's NUMA nodes is; none: wherever
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,6 @@ class Record:
     power_state: int  # Nova's numbers: 0 NOSTATE, 1 RUNNING, 3 PAUSED, 4 SHUTDOWN, 6 CRASHED, 7 SUSPENDED
     wanted: str  # active | stopped
     fault: str | None
-    decision: str  # why this host
+    decision: Decision  # why this host
     created_at: str
     updated_at: str

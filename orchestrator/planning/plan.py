@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.commands.command import Action
 from orchestrator.model import errors
+from orchestrator.model.decision import Decision
 from orchestrator.model.instance import Instance
 from orchestrator.model.volume import Volume
 from orchestrator.planning import decide
@@ -16,11 +17,12 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.ports.store import Placement
 
 UNREACHABLE = "unreachable"
+NOWHERE = "no valid host"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One instance's part. `verb` none: nothing to do; unreachable: nothing known; neither has a course.
+    """One instance's part. `verb` none: nothing to do; unreachable: nothing known; no valid host: no room; none of these has a course.
 
     `decision`: why this host, for a new instance. `notes`: drift that was seen and left alone.
     """
@@ -30,7 +32,7 @@ class Change:
     verb: str
     why: str
     course: Course | None = None
-    decision: str = ""
+    decision: Decision | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -71,7 +73,12 @@ class Plan:
     @property
     def pending(self) -> tuple[Change, ...]:
         """The changes that do something."""
-        return tuple(change for change in self.changes if change.verb not in (decide.NOTHING, UNREACHABLE))
+        return tuple(change for change in self.changes if change.verb not in (decide.NOTHING, UNREACHABLE, NOWHERE))
+
+    @property
+    def unplaced(self) -> tuple[Change, ...]:
+        """Instances that no host can take."""
+        return tuple(change for change in self.changes if change.verb == NOWHERE)
 
     @property
     def partial(self) -> bool:
@@ -86,7 +93,7 @@ class Plan:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.pending or self.shared or self.storage)
+        return not (self.pending or self.shared or self.storage or self.unplaced)
 
     def fingerprint(self) -> str:
         """sha256 over every verb, host and action: equal plans do equal things."""

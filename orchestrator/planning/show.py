@@ -11,9 +11,9 @@ from orchestrator.model import names
 from orchestrator.planning import decide
 from orchestrator.planning.groundwork import SHARED
 from orchestrator.planning.leg import Leg
-from orchestrator.planning.plan import UNREACHABLE, Change, Plan, StorageChange
+from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Plan, StorageChange
 
-SYMBOLS = {"create": "+", "destroy": "-", UNREACHABLE: "?", decide.NOTHING: " "}
+SYMBOLS = {"create": "+", "destroy": "-", UNREACHABLE: "?", NOWHERE: "?", decide.NOTHING: " "}
 
 
 def symbol(change: Change) -> str:
@@ -26,7 +26,9 @@ def lines(plan: Plan, whole: bool = False) -> Iterator[str]:
     for each in plan.storage:
         yield from _storage(each, whole)
     for change in plan.changes:
-        if change.verb != decide.NOTHING:
+        if change.verb == NOWHERE:
+            yield f"{symbol(change)} {change.name}: {NOWHERE}: {quoting.line(change.why)}"
+        elif change.verb != decide.NOTHING:
             yield f"{symbol(change)} {change.name} on {change.host}: {change.verb}: {quoting.line(change.why)}"
             yield from _details(change, whole)
         elif change.notes:
@@ -65,7 +67,8 @@ def summary(plan: Plan) -> str:
     found = counts(plan)
     volumes = f", {len(plan.storage)} volumes to make or mend" if plan.storage else ""
     hosts = f", shared things of {len(plan.shared)} hosts" if plan.shared and not plan.pending else ""
-    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{volumes}{hosts}."
+    nowhere = f", {len(plan.unplaced)} that no host can take" if plan.unplaced else ""
+    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{volumes}{hosts}{nowhere}."
 
 
 def _storage(change: StorageChange, whole: bool) -> Iterator[str]:
@@ -76,7 +79,9 @@ def _storage(change: StorageChange, whole: bool) -> Iterator[str]:
 
 def _details(change: Change, whole: bool) -> Iterator[str]:
     if change.decision:
-        yield f"    placed there: {quoting.line(change.decision)}"
+        yield f"    placed there: {quoting.line(change.decision.why)}"
+        for host, reason in change.decision.rejected.items():
+            yield f"      not on {host}: {quoting.line(reason)}"
     if change.course is None:
         return
     if change.course.problem:

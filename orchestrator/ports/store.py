@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from orchestrator.model.decision import Decision
 from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Instance, Record
 from orchestrator.model.volume import Volume, VolumeRecord
@@ -28,11 +29,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A new instance, decided: everything fixed, and why this host. `volumes` of the instance's that are new with it, or get their host by it."""
+    """An instance, decided: everything fixed, and why this host. `volumes` of the instance's that are new with it, or get their host by it.
+
+    One that is recorded moves to another host: it is in ERROR, and nothing of it is left on the one that failed to build it.
+    """
 
     instance: Instance
     wanted: str
-    decision: str
+    decision: Decision
     volumes: tuple[Volume, ...] = ()
 
 
@@ -97,7 +101,9 @@ class Store(Protocol):
     def place(self, run: Run, decide: Callable[[Snapshot], Sequence[Placement]]) -> tuple[Record, ...]:
         """Run `decide` and record its placements in state BUILDING, in one transaction, so that two runs never claim the same room, address or name.
 
-        Its volumes become the instance's. Raises Conflict when a name, MAC address, fixed IP or volume is already taken; whatever `decide` raises.
+        Its volumes become the instance's. One that is recorded already stays in ERROR, on its new host.
+
+        Raises Conflict when a name, MAC address, fixed IP or volume is already taken; whatever `decide` raises.
         """
 
     def snapshot(self) -> Snapshot:
@@ -111,6 +117,9 @@ class Store(Protocol):
 
     def undo(self, uuid: str) -> tuple[Undo, ...]:
         """The kept undo of an instance, in the order its steps were begun."""
+
+    def failed_builds(self) -> Mapping[str, int]:
+        """By host, the builds that it failed since the last that it did not."""
 
     def open_jobs(self) -> tuple[OpenJob, ...]:
         """Batches with an intent and no end."""

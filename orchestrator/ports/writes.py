@@ -33,6 +33,7 @@ class Move:
     fault: str | None = None
     launched: bool = False  # True: set from now on; False: left as it is
     clears: bool = False
+    blames: str = ""  # the host that failed to build the instance: it is not to be tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class Seen:
 class Resource:
     """A recorded noun of the playbook (flavor, image, network, keypair, security_group), for `get` and `describe`; `body` is JSON.
 
-    Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "?" while nobody knows.
+    Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "?" while nobody knows. Of kind
+    `failed_builds`, how many a host has failed since the last that it did not.
     """
 
     kind: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import string
 import uuid
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.facts import link
@@ -27,25 +27,24 @@ EPHEMERAL = "40d1d2c"
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a wish is bound to. `fixed_ips` in use by network; `facts` of the host tell its physical networks' devices."""
+    """What a wish is bound to. `facts` of the host tell its physical networks' devices."""
 
     desired: Desired
     lineage: str
     number: int
     place: HostState
     facts: Facts
-    fixed_ips: Mapping[str, Set[str]]
-    macs: Set[str]
+    taken: addresses.Taken
     volumes: Mapping[str, Volume] = field(default_factory=dict)  # those of the wish, by name
 
 
-def bind(request: InstanceRequest, to: Binding) -> Instance:
-    """The instance, everything about it fixed. Raises Conflict when an address is taken."""
+def bind(request: InstanceRequest, to: Binding, ports: Sequence[Port] = ()) -> Instance:
+    """The instance, everything about it fixed. `ports`: what it had on another host; it keeps their addresses. Raises Conflict when one is taken."""
     host = to.place.host
     own = str(uuid.uuid5(uuid.UUID(to.lineage), f"instance/{to.number}"))
     directory = f"{host.instances_path}/{own}"
     key = to.desired.keypairs[request.keypair] if request.keypair else None
-    image = _image(request, to)
+    made_of = image(request, to.desired, to.volumes)
     made = Instance(
         uuid=own,
         name=request.name,
@@ -55,9 +54,9 @@ def bind(request: InstanceRequest, to: Binding) -> Instance:
         virt_type=to.place.capacity.virt_type,
         lineage=to.lineage,
         flavor=to.desired.flavors[request.flavor],
-        image=image,
-        disks=_disks(directory, host.instances_path, image, to.desired.flavors[request.flavor], request.ephemerals),
-        ports=_ports(request, own, to),
+        image=made_of,
+        disks=_disks(directory, host.instances_path, made_of, to.desired.flavors[request.flavor], request.ephemerals),
+        ports=_ports(request, own, to, ports),
         networks={wish.network: to.desired.networks[wish.network] for wish in request.networks},
         public_key=key.public_key if key else None,
         keypair=request.keypair,
@@ -68,33 +67,35 @@ def bind(request: InstanceRequest, to: Binding) -> Instance:
         metadata=request.metadata,
         tags=request.tags,
         tunnel_end=host.tunnel_end,
+        server_group=request.server_group,
+        project=request.project,
     )
     return volumes.attach(request, to.volumes, made, host)
 
 
-def _image(request: InstanceRequest, to: Binding) -> Image:
+def image(request: InstanceRequest, desired: Desired, own: Mapping[str, Volume]) -> Image:
     """What it is made of; without an image, its boot volume's image says what hardware it wants (nova `volume_image_metadata`)."""
     if request.image:
-        return to.desired.images[request.image]
-    boot = to.volumes.get(request.boot_volume or "")
+        return desired.images[request.image]
+    boot = own.get(request.boot_volume or "")
     return replace(NO_IMAGE, properties=boot.image.properties if boot and boot.image else {})
 
 
-def _ports(request: InstanceRequest, instance: str, to: Binding) -> tuple[Port, ...]:
+def _ports(request: InstanceRequest, instance: str, to: Binding, kept: Sequence[Port]) -> tuple[Port, ...]:
     ports: list[Port] = []
     for number, wish in enumerate(request.networks):
         identity = str(uuid.uuid5(uuid.UUID(instance), f"port/{number}"))
         network = to.desired.networks[wish.network]
         bridge, interface, switch = _plug(network, identity, to)
-        own = {address for port in ports if port.network == wish.network for address in port.fixed_ips}
+        same = next((port for port in kept if port.id == identity and port.network == wish.network), None)
         ports.append(
             Port(
                 id=identity,
                 network=wish.network,
-                mac=addresses.mac(identity, wish, {*to.macs, *(port.mac for port in ports)}, request.where),
+                mac=same.mac if same else to.taken.mac(identity, wish, request.where, ports),
                 tap=names.tap(identity),
                 bridge=bridge,
-                fixed_ips=addresses.fixed_ips(network, wish, to.fixed_ips.get(wish.network, frozenset()) | own, request.where),
+                fixed_ips=same.fixed_ips if same else to.taken.fixed_ips(network, wish, request.where, ports),
                 interface=interface,
                 security_groups=request.security_groups if wish.security_groups is None else wish.security_groups,
                 port_security=network.port_security if wish.port_security is None else wish.port_security,
@@ -124,19 +125,19 @@ def _plug(network: Network, port_id: str, to: Binding) -> tuple[str, str | None,
     return own, device, None
 
 
-def _disks(directory: str, instances_path: str, image: Image, flavor: Flavor, ephemerals: Sequence[int]) -> tuple[Disk, ...]:
+def _disks(directory: str, instances_path: str, made_of: Image, flavor: Flavor, ephemerals: Sequence[int]) -> tuple[Disk, ...]:
     """disk, disk.local, disk.swap, as far as the flavor asks for them; none is the root disk of who boots from a volume.
 
     The flavor's ephemeral disk may be asked for in parts: disk.eph0, disk.eph1 ... A root disk of 0 GiB is as large as its image (Nova).
     """
-    root = Base("image", names.base(instances_path, names.image_id(image.name, image.digest)), image.virtual_size)
+    root = Base("image", names.base(instances_path, names.image_id(made_of.name, made_of.digest)), made_of.virtual_size)
     sizes = {f"disk.eph{number}": size for number, size in enumerate(ephemerals)} or {"disk.local": flavor.ephemeral}
     blanks = {name: Base("ephemeral", f"{instances_path}/_base/ephemeral_{size}_{EPHEMERAL}", size * GIB) for name, size in sizes.items()}
     swap = Base("swap", f"{instances_path}/_base/swap_{flavor.swap}", flavor.swap * MIB)
-    wanted = [("disk", flavor.disk * GIB or image.virtual_size, root)] if image.name else []
+    wanted = [("disk", flavor.disk * GIB or made_of.virtual_size, root)] if made_of.name else []
     wanted += [(name, blank.size, blank) for name, blank in blanks.items() if blank.size]
     wanted += [("disk.swap", swap.size, swap)] if flavor.swap else []
     return tuple(
         Disk(name, f"vd{letter}", f"{directory}/{name}", size, base)
-        for letter, (name, size, base) in zip(LETTERS if image.name else LETTERS[1:], wanted, strict=False)
+        for letter, (name, size, base) in zip(LETTERS if made_of.name else LETTERS[1:], wanted, strict=False)
     )

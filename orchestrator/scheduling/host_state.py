@@ -4,43 +4,93 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from orchestrator.model.desired import Flavor, InstanceRequest, Network
+from orchestrator.model.desired import NO_IMAGE, Flavor, Image, InstanceRequest, Network, ServerGroup
 from orchestrator.model.host import Capacity, Host
+from orchestrator.model.instance import Instance, Record
 from orchestrator.model.volume import Volume
+
+IO_TASKS = frozenset(
+    {
+        *("resize_migrating", "rebuilding", "resize_prep", "image_snapshot", "image_backup", "image_uploading"),
+        *("rebuild_block_device_mapping", "rebuild_spawning", "shelving", "unshelving", "rescuing"),
+    }
+)
+"""Tasks that load a host's disks (nova/compute/stats.py `io_workload`); an instance that is being built counts as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """Claimed: vcpus, ram MiB, disk GiB of all instances recorded there."""
+    """Claimed: vcpus, ram MiB, disk GiB of all instances recorded there, whether they run or not. `residents` are these instances.
+
+    `io_ops`: how many of them load its disks now; `failed_builds`: builds that failed there since the last that did not.
+    `problem`: why it cannot be asked, "" when it answered.
+    """
 
     host: Host
     capacity: Capacity
     vcpus: int = 0
     ram: int = 0
     disk: int = 0
-    instances: int = 0
+    residents: tuple[Instance, ...] = ()
+    io_ops: int = 0
+    failed_builds: int = 0
+    problem: str = ""
 
-    def claim(self, flavor: Flavor) -> HostState:
-        """The host with one more instance of the flavor."""
+    @property
+    def free_ram(self) -> float:
+        """MiB, as allocated; below 0 when more is claimed than there is."""
+        return (self.capacity.memory_mb - self.host.reserved_memory_mb) * self.host.ram_allocation_ratio - self.ram
+
+    @property
+    def free_vcpus(self) -> float:
+        return self.capacity.vcpus * self.host.cpu_allocation_ratio - self.vcpus
+
+    @property
+    def free_disk(self) -> float:
+        """GiB."""
+        return self.capacity.disk_gb * self.host.disk_allocation_ratio - self.disk
+
+    def claim(self, instance: Instance, busy: bool = True) -> HostState:
+        """The host with one more instance; `busy`: it loads the disks, as one that is about to be built does."""
+        flavor = instance.flavor
         return dataclasses.replace(
             self,
             vcpus=self.vcpus + flavor.vcpus,
             ram=self.ram + flavor.ram,
             disk=self.disk + disk_gb(flavor),
-            instances=self.instances + 1,
+            residents=(*self.residents, instance),
+            io_ops=self.io_ops + busy,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a host is asked for."""
+    """What a host is asked for (nova RequestSpec).
+
+    `homes`: where the instances are that its hints name; `group_hosts`: hosts of the other members of its server group; `tried`: hosts that failed
+    to build it.
+    """
 
     instance: InstanceRequest
     flavor: Flavor
-    networks: Mapping[str, Network]
+    networks: Mapping[str, Network] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
+    image: Image = NO_IMAGE
+    group: ServerGroup | None = None
+    group_hosts: frozenset[str] = frozenset()
+    homes: Mapping[str, str] = field(default_factory=dict)
+    tried: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """Requests of the same shape get the same verdicts and weights."""
+        wish = self.instance
+        own = (wish.hosts, wish.availability_zone, wish.project, wish.image, wish.flavor, wish.server_group, wish.ephemerals)
+        hints, networks = tuple(sorted(wish.scheduler_hints.items())), tuple(self.networks)
+        volumes = tuple((each.id, each.backend, each.host) for each in self.volumes)
+        return (*own, hints, networks, volumes, self.image.digest, self.group_hosts, tuple(self.homes.items()), self.tried)
 
 
 def disk_gb(flavor: Flavor) -> int:
@@ -48,9 +98,18 @@ def disk_gb(flavor: Flavor) -> int:
     return flavor.disk + flavor.ephemeral + -(-flavor.swap // 1024)
 
 
-def of(host: Host, capacity: Capacity, flavors: Iterable[Flavor]) -> HostState:
-    """The host with the flavors of its instances claimed."""
-    state = HostState(host, capacity)
-    for flavor in flavors:
-        state = state.claim(flavor)
-    return state
+def of(host: Host, capacity: Capacity, there: Iterable[Record], failed_builds: int = 0, problem: str = "") -> HostState:
+    """The host with its recorded instances claimed."""
+    records = tuple(there)
+    flavors = [record.instance.flavor for record in records]
+    return HostState(
+        host,
+        capacity,
+        sum(flavor.vcpus for flavor in flavors),
+        sum(flavor.ram for flavor in flavors),
+        sum(disk_gb(flavor) for flavor in flavors),
+        tuple(record.instance for record in records),
+        sum(record.vm_state == "building" or record.task_state in IO_TASKS for record in records),
+        failed_builds,
+        problem,
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.engine.context import Context, Progress
 from orchestrator.model.host import Inventory
+from orchestrator.model.scheduler import Options
 from orchestrator.ports.clock import Clock
 from orchestrator.ports.copies import Copies
 from orchestrator.ports.store import Run, Store
@@ -26,6 +27,7 @@ class App:
     wait: float = 0.0  # seconds to wait for instances that another run holds
     report: Callable[[Progress], None] = lambda progress: None
     stopping: threading.Event = field(default_factory=threading.Event)
+    scheduler: Options = field(default_factory=Options)
     copies: Copies | None = None  # None: what is gone here is not looked for on other hosts
 
     def context(self, run: Run) -> Context:

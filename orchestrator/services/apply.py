@@ -11,12 +11,12 @@ from typing import Any
 from orchestrator.engine.context import Outcome
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
-from orchestrator.model.desired import Desired
+from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.instance import Record
 from orchestrator.planning import course, decide
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.planning.plan import UNREACHABLE, Change, Lost, Plan
+from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Lost, Plan
 from orchestrator.ports.store import Placement, Run
 from orchestrator.ports.writes import Amend, Resource, Want, Write
 from orchestrator.services import grounds, running, storage, wishes
@@ -32,30 +32,46 @@ TRIES = 3
 def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
     """Make it so. With a `fingerprint`, only when the plan still is that one (else StalePlan). Raises LockHeld, and what `plan` raises."""
 
-    def once(run: Run, expected: str | None, first: int = 0) -> tuple[Plan, Outcomes]:
-        plan = _settle(app, run, desired, expected)
+    def once(run: Run, wished: Desired, expected: str | None, first: int = 0) -> tuple[Plan, Outcomes]:
+        plan = _settle(app, run, wished, expected, anew=first == 0)
         courses = [change.course for change in plan.pending if change.course]
         ground = {each.fabric.host: each for each in plan.ground}
         return plan, carry_out(app, app.context(run), (courses, ground), partial(_onward, desired), first)
 
     def work(run: Run) -> Report:
-        plan, (outcomes, hosts) = once(run, fingerprint)
-        gone = [name for name, outcome in outcomes.items() if outcome.state == "DELETED" and desired.instances[name].state != "absent"]
-        if gone:  # an interrupted destroy was finished: what is wanted all the same is made anew
-            plan, (more, again) = once(run, None, ROUNDS)
-            outcomes, hosts = outcomes | more, grounds.merged(hosts, again)
+        plan, (outcomes, hosts) = once(run, desired, fingerprint)
+        first = ROUNDS
+        while again := _again(app, desired, outcomes):
+            _, (more, wired) = once(run, dataclasses.replace(desired, instances=again), None, first)
+            outcomes, hosts, first = outcomes | more, grounds.merged(hosts, wired), first + ROUNDS
+            if not more:
+                break  # no other host can take them
         failed = {name for name, each in hosts.items() if each.status != "changed"}
-        hosts = grounds.merged(hosts, grounds.follow(app, app.context(run), 2 * ROUNDS, failed | plan.unreachable.keys()))
+        hosts = grounds.merged(hosts, grounds.follow(app, app.context(run), first, failed | plan.unreachable.keys()))
         return _report(app, run, plan, outcomes, hosts)
 
     return running.run(app, "apply", (*desired.instances, *(f"volume/{name}" for name in desired.volumes)), work)
 
 
-def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None) -> Plan:
+def _again(app: App, desired: Desired, outcomes: Mapping[str, Outcome]) -> dict[str, InstanceRequest]:
+    """Instances to plan once more in this run: whose interrupted destroy was finished though they are wanted, and whose host failed to build them,
+    while there are alternates (nova `_do_build_and_run_instance`: a build that can be rescheduled goes back to scheduling).
+    """
+    if all(each.status != "failed" and each.state != "DELETED" for each in outcomes.values()):
+        return {}
+    tried = {record.instance.name: record.decision.tried for record in app.store.records() if planning.moves(record)}
+    failed = {
+        name for name, each in outcomes.items() if each.status == "failed" and 0 < len(tried.get(name, ())) < app.scheduler.max_attempts
+    }
+    gone = {name for name, each in outcomes.items() if each.state == "DELETED" and desired.instances[name].state != "absent"}
+    return {name: wish for name, wish in desired.instances.items() if name in failed | gone and not app.stopping.is_set()}
+
+
+def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None, anew: bool) -> Plan:
     """The plan with its placements recorded."""
     lost: Mapping[str, Lost] = {}
     for number in range(TRIES):
-        plan, choose = planning.plan(app, desired, run, lost)
+        plan, choose = planning.plan(app, desired, run, lost, anew)
         if not number and fingerprint not in (None, plan.fingerprint()):  # later ones differ by what was done since
             raise errors.StalePlan(
                 "the plan is stale", why="what it was made from has changed since", hint="make a new one with `orchestrator plan`"
@@ -137,4 +153,6 @@ def _report(app: App, run: Run, plan: Plan, outcomes: dict[str, Outcome], hosts:
 def _untouched(change: Change, state: str) -> Outcome:
     if change.verb == UNREACHABLE:
         return Outcome(change.name, change.host, state, UNREACHABLE, fault=change.why)
+    if change.verb == NOWHERE:
+        return Outcome(change.name, change.host, state, "failed", fault=f"{NOWHERE}: {change.why}")
     return Outcome(change.name, change.host, state, "unchanged")

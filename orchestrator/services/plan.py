@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence, Set
-from functools import partial
 from types import MappingProxyType
 
 from orchestrator.engine.attachments import CONNECT
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
+from orchestrator.model.decision import Decision
 from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Record
 from orchestrator.planning import compare, course, decide
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.planning.plan import UNREACHABLE, Change, Lost, Plan
+from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Lost, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
-from orchestrator.scheduling import place as placing
+from orchestrator.scheduling import place
 from orchestrator.services import grounds, storage
 from orchestrator.services import wishes as volume_wishes
 from orchestrator.services.app import App
@@ -28,15 +28,17 @@ from orchestrator.states.instance import TABLE
 Decide = Callable[[Snapshot], Sequence[Placement]]
 
 
-def plan(app: App, desired: Desired, run: Run | None = None, lost: Mapping[str, Lost] = MappingProxyType({})) -> tuple[Plan, Decide]:
-    """The plan, and the decision on new instances, to be taken again inside the store's transaction. `lost`: volumes known not to be had.
+def plan(
+    app: App, desired: Desired, run: Run | None = None, lost: Mapping[str, Lost] = MappingProxyType({}), anew: bool = True
+) -> tuple[Plan, Decide]:
+    """The plan, and the decision on where instances go, to be taken again inside the store's transaction. `lost`: volumes known not to be had.
+    `anew`: hosts that failed to build an instance may be asked again when no other can take it.
 
-    Raises Conflict when the playbook says something else of an existing instance than what it was made of, or a host already has what would be made;
-    NoValidHost.
+    Raises Conflict when the playbook says something else of an existing instance than what it was made of, or a host already has what would be made.
     """
     for _ in range(grounds.TRIES):
         known = _instances(app)
-        made, choose = _plan(app, desired, run, lost)
+        made, choose = _plan(app, desired, run, lost, anew)
         hosts = {each.fabric.host for each in made.ground}
         if (now := _instances(app)) == known or all(grounds.of(app, now).get(host) == grounds.of(app, known).get(host) for host in hosts):
             return made, choose  # what was seen on the hosts was recorded before, so nothing of another run is taken for left over
@@ -47,7 +49,7 @@ def _instances(app: App) -> list[Instance]:
     return [record.instance for record in app.store.records()]
 
 
-def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost]) -> tuple[Plan, Decide]:
+def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost], anew: bool) -> tuple[Plan, Decide]:
     volumes = volume_wishes.of(app, app.store.snapshot(), desired)
     snapshot = volumes.snapshot
     storage_changes, missed = storage.plan(app, [volume for volume in volumes.wanted if volume.id not in lost], volumes.fresh)
@@ -55,32 +57,42 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost])
     wishes = list(desired.instances.values())
     _refuse_changes({record.instance.name: record for record in snapshot.records}, wishes, desired)
     records = {record.instance.name: _amended(record, desired) for record in snapshot.records}
+    moving = {
+        name
+        for name, record in records.items()
+        if name in desired.instances and desired.instances[name].state != "absent" and moves(record)
+    }
     known = [records[wish.name] for wish in wishes if wish.name in records]
-    new = [wish for wish in wishes if wish.name not in records and wish.state != "absent"]
+    new = [wish for wish in wishes if wish.name in moving or (wish.name not in records and wish.state != "absent")]
     instances = [record.instance for record in records.values()]
     before = grounds.of(app, instances, desired)
     hosts = _hosts(app, known, new, grounds.concerned(app, before))
     seen = observe(app, hosts, known, run, before)
-    sites = [placing.Site(each.host, each.facts, each.capacity) for each in seen.values() if each.capacity]
     names = {each.volume.name: str(each.problem) for each in lost.values()}
     stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
     stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
-    choose: Decide = partial(_place, [wish for wish in new if wish.name not in stranded], desired, sites, app.store.lineage)
-    placements = tuple(choose(snapshot))
-    fresh = [_record(placement) for placement in placements]
-    fabrics = grounds.of(app, [*instances, *(record.instance for record in fresh)], desired)
+    placing = _Placing([wish for wish in new if wish.name not in stranded], desired, _sites(app, seen), app, anew)
+    placements, refused = placing.decide(snapshot)
+    moved = {placement.instance.name: records[placement.instance.name] for placement in placements if placement.instance.name in records}
+    left = {each.request.name for each in refused}  # of hosts that failed, there is none to go to in this run
+    known = [record for record in known if record.instance.name not in moved.keys() | left]
+    fresh = [_record(placement, moved.get(placement.instance.name)) for placement in placements]
+    staying = [instance for instance in instances if instance.name not in moved]
+    fabrics = grounds.of(app, [*staying, *(record.instance for record in fresh)], desired)
     seen = _look_again(app, seen, fresh, {name: fabric for name, fabric in fabrics.items() if fabric != before.get(name)})
     ground = grounds.chart(fabrics, seen)
     decisions = {placement.instance.name: placement.decision for placement in placements}
     changes = [_change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*known, *fresh]]
     changes = [_held(change, lost) for change in changes]
-    changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in new if wish.name in stranded]
+    lonely = [wish for wish in new if wish.name in stranded and wish.name not in records]
+    changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in lonely]
+    changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused if each.request.name not in records]
     order = {wish.name: number for number, wish in enumerate(wishes)}
     changes.sort(key=lambda change: order[change.name])
     unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
     old = {record.instance.name: record.instance for record in snapshot.records}
     amended = tuple(record.instance for record in known if record.instance != old[record.instance.name])
-    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), amended, storage_changes, lost), choose
+    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), amended, storage_changes, lost), placing.choose
 
 
 def _amended(record: Record, desired: Desired) -> Record:
@@ -91,10 +103,40 @@ def _amended(record: Record, desired: Desired) -> Record:
     return dataclasses.replace(record, instance=compare.amended(record.instance, wish, desired, anew))
 
 
-def _place(
-    new: Sequence[InstanceRequest], desired: Desired, sites: Sequence[placing.Site], lineage: str, seen: Snapshot
-) -> Sequence[Placement]:
-    return placing.place(new, desired, sites, lineage, seen)
+def moves(record: Record) -> bool:
+    """Whether another host is to be asked: its own failed to build it, and nothing of it is left there."""
+    return record.state == "ERROR" and record.instance.host in record.decision.tried and not record.instance.launched
+
+
+def _sites(app: App, seen: Mapping[str, Observation]) -> list[place.Site]:
+    """Every host of the inventory that was asked, as far as it answered."""
+    failed = app.store.failed_builds()
+    known = app.store.capacities()
+    return [
+        place.Site(each.host, each.facts, each.capacity or known.get(name, place.NOWHERE), str(each.error or ""), failed.get(name, 0))
+        for name, each in seen.items()
+    ]
+
+
+class _Placing:
+    """The decision, taken for the plan, and again for the record unless that would see the very same."""
+
+    def __init__(self, new: Sequence[InstanceRequest], desired: Desired, sites: Sequence[place.Site], app: App, anew: bool) -> None:
+        self._new, self._desired, self._sites = new, desired, sites
+        self._lineage, self._options, self._anew = app.store.lineage, app.scheduler, anew
+        self._seen: Snapshot | None = None
+        self._made: tuple[tuple[Placement, ...], tuple[place.Refused, ...]] = ((), ())
+
+    def decide(self, seen: Snapshot) -> tuple[tuple[Placement, ...], tuple[place.Refused, ...]]:
+        """Placements, and what no host can take."""
+        if seen != self._seen:
+            self._seen = seen
+            self._made = place.place(self._new, self._desired, self._sites, self._lineage, seen, self._options, self._anew)
+        return self._made
+
+    def choose(self, seen: Snapshot) -> Sequence[Placement]:
+        """The placements."""
+        return self.decide(seen)[0]
 
 
 def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], concerned: Set[str]) -> list[Host]:
@@ -130,7 +172,10 @@ def _refuse_changes(records: Mapping[str, Record], wishes: Sequence[InstanceRequ
         raise errors.SpecErrors(found)
 
 
-def _record(placement: Placement) -> Record:
+def _record(placement: Placement, before: Record | None) -> Record:
+    """As it will be recorded."""
+    if before:
+        return dataclasses.replace(before, instance=placement.instance, decision=placement.decision)
     return Record(placement.instance, "BUILDING", "building", "scheduling", 0, placement.wanted, None, placement.decision, "", "")
 
 
@@ -146,7 +191,7 @@ def _look_again(
 
 
 def _change(
-    record: Record, wanted: str, observed: Mapping[str, Observation], ground: Mapping[str, Groundwork], decisions: Mapping[str, str]
+    record: Record, wanted: str, observed: Mapping[str, Observation], ground: Mapping[str, Groundwork], decisions: Mapping[str, Decision]
 ) -> Change:
     name, host = record.instance.name, record.instance.host
     seen = observed[host]
@@ -157,7 +202,7 @@ def _change(
     if verdict.verb == decide.NOTHING:
         return Change(name, host, verdict.verb, verdict.why, notes=decide.drift(record, seen.facts) if record.state == "ACTIVE" else ())
     charted = course.chart(record, verdict.triggers, seen.facts, ground.get(host))
-    return Change(name, host, verdict.verb, verdict.why, charted, decisions.get(name, ""))
+    return Change(name, host, verdict.verb, verdict.why, charted, decisions.get(name))
 
 
 def _held(change: Change, lost: Mapping[str, Lost]) -> Change:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-PLAIN = (str, int, bool, type(None))
+PLAIN = (str, int, float, bool, type(None))
 
 
 class CodecError(ValueError):

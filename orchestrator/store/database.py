@@ -101,6 +101,10 @@ class Database:
             found = connection.execute(query)
             return tuple(Undo(step, rows.body(tuple[Action, ...], what, text)) for step, text in found)
 
+    def failed_builds(self) -> Mapping[str, int]:
+        """See ports.store."""
+        return {each.name: int(each.body) for each in self.resources(instances.FAILED_BUILDS)}
+
     def open_jobs(self) -> tuple[OpenJob, ...]:
         """See ports.store."""
         with self._reading() as connection:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Table, and_, delete, insert, select, update
 
 from orchestrator.model import errors
+from orchestrator.model.decision import Decision
 from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Instance, Record
 from orchestrator.model.volume import VolumeRecord
@@ -15,7 +16,10 @@ from orchestrator.ports.store import Placement, Snapshot
 from orchestrator.ports.writes import Move
 from orchestrator.store import codec, rows, schema, volumes
 
-COLUMNS = tuple(schema.instances.c[name] for name in Record.__slots__ if name != "instance")
+NAMES = tuple(name for name in Record.__slots__ if name != "instance")
+COLUMNS = tuple(schema.instances.c[name] for name in NAMES)
+FAILED_BUILDS = "failed_builds"
+"""Kind of the resources that count builds which hosts failed."""
 
 
 def records(connection: Connection) -> tuple[Record, ...]:
@@ -25,9 +29,17 @@ def records(connection: Connection) -> tuple[Record, ...]:
 
 def _records(connection: Connection, known: Sequence[VolumeRecord]) -> tuple[Record, ...]:
     table, attached = schema.instances, volumes.attachments(known)
-    found = connection.execute(select(table.c.name, table.c.uuid, table.c.body, *COLUMNS).order_by(table.c.name))
-    made = ((rows.body(Instance, f"instance '{name}'", text), uuid, columns) for name, uuid, text, *columns in found)
-    return tuple(Record(replace(instance, volumes=attached.get(uuid, ())), *columns) for instance, uuid, columns in made)
+    found = connection.execute(select(table.c.name, table.c.uuid, table.c.body, table.c.decision, *COLUMNS).order_by(table.c.name))
+    made = ((rows.body(Instance, f"instance '{name}'", text), uuid, kept, columns) for name, uuid, text, kept, *columns in found)
+    return tuple(
+        Record(replace(instance, volumes=attached.get(uuid, ())), **{**dict(zip(NAMES, columns, strict=True)), "decision": decision(kept)})
+        for instance, uuid, kept, columns in made
+    )
+
+
+def decision(stored: str) -> Decision:
+    """As it was kept; an older program kept the sentence alone."""
+    return rows.body(Decision, "a decision", stored) if stored.startswith("{") else Decision(why=stored)
 
 
 def capacities(connection: Connection) -> dict[str, Capacity]:
@@ -44,15 +56,21 @@ def snapshot(connection: Connection) -> Snapshot:
 
 
 def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement], at: str) -> tuple[Record, ...]:
-    """Record new instances. Raises Conflict when another has the name, the MAC address or the fixed IP."""
+    """Record new instances, and the new hosts of old ones. Raises Conflict when another has the name, the MAC address or the fixed IP, or when an
+    old one cannot move.
+    """
     if not placements:
         return ()
+    known = {record.instance.uuid: record for record in seen.records}
+    moving = {placement.instance.uuid: placement for placement in placements if placement.instance.uuid in known}
     taken: dict[str, str] = {}
     for record in seen.records:
-        _claim(taken, record.instance)
+        if record.instance.uuid not in moving:
+            _claim(taken, record.instance)
     for placement in placements:
         _claim(taken, placement.instance)
-    made = tuple(_record(placement, at) for placement in placements)
+    moved = tuple(_moved(connection, known[uuid], placement, at) for uuid, placement in moving.items())
+    made = tuple(_record(placement, at) for placement in placements if placement.instance.uuid not in moving)
     claimed = [row for record in made for row in _rows(record)]
     for table in (schema.instances, schema.ports, schema.addresses):  # in this order: each refers to the one before
         if mine := [values for into, values in claimed if into is table]:
@@ -60,7 +78,19 @@ def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement
     connection.execute(update(schema.meta).values(next_number=seen.next_number + len(made)))
     for placement in placements:
         volumes.claim(connection, placement.instance.uuid, placement.instance.volumes, placement.volumes, at)
-    return made
+    return moved + made
+
+
+def _moved(connection: Connection, record: Record, placement: Placement, at: str) -> Record:
+    """The instance on its new host. Nothing of it may be left on the old one: no undo is kept, and its guest never ran."""
+    uuid, table = record.instance.uuid, schema.instances
+    left = connection.execute(select(schema.undo.c.id).where(schema.undo.c.uuid == uuid).limit(1)).scalar()
+    if record.state != "ERROR" or record.instance.launched or left is not None:
+        why = f"it is {record.state} on {record.instance.host}" + (", and not all of it was undone there" if left is not None else "")
+        raise errors.Conflict(f"instance '{record.instance.name}' cannot move", why=why, hint="run it again")
+    values = {"host": placement.instance.host, "body": text(placement.instance), "decision": codec.encode(Decision, placement.decision)}
+    connection.execute(update(table).where(table.c.uuid == uuid).values(**values, updated_at=at))
+    return replace(record, instance=placement.instance, decision=placement.decision, updated_at=at)
 
 
 def move(connection: Connection, name: str, wish: Move, at: str) -> None:
@@ -76,10 +106,30 @@ def move(connection: Connection, name: str, wish: Move, at: str) -> None:
             why=f"'{wish.trigger}' goes from {wish.source} to {wish.dest}",
             hint="something else changed it; run again to go on from its present state",
         )
+    if wish.blames:
+        _blame(connection, wish)
     if wish.launched:
+        connection.execute(
+            delete(schema.resources).where(_failures(select(table.c.host).where(table.c.uuid == wish.uuid).scalar_subquery()))
+        )
         before = connection.execute(select(table.c.body).where(table.c.uuid == wish.uuid)).scalar_one()
         launched = replace(rows.body(Instance, f"instance '{name}'", before), launched=True)
         connection.execute(update(table).where(table.c.uuid == wish.uuid).values(body=text(launched)))
+
+
+def _blame(connection: Connection, wish: Move) -> None:
+    """The host is noted with the instance, and counted against the host (nova stats `build_failed`)."""
+    table, resources = schema.instances, schema.resources
+    known = decision(connection.execute(select(table.c.decision).where(table.c.uuid == wish.uuid)).scalar_one())
+    noted = replace(known, tried=tuple(dict.fromkeys((*known.tried, wish.blames))))
+    connection.execute(update(table).where(table.c.uuid == wish.uuid).values(decision=codec.encode(Decision, noted)))
+    count = connection.execute(select(resources.c.body).where(_failures(wish.blames))).scalar()
+    connection.execute(delete(resources).where(_failures(wish.blames)))
+    connection.execute(insert(resources).values(kind=FAILED_BUILDS, name=wish.blames, body=str(int(count or 0) + 1)))
+
+
+def _failures(host: str | ScalarSelect[str]) -> ColumnElement[bool]:
+    return and_(schema.resources.c.kind == FAILED_BUILDS, schema.resources.c.name == host)
 
 
 def text(instance: Instance) -> str:
@@ -117,7 +167,7 @@ def _record(placement: Placement, at: str) -> Record:
 def _rows(record: Record) -> Iterator[tuple[Table, dict[str, object]]]:
     """An instance's rows, and what it claims: each MAC address once, each fixed IP once in its network."""
     instance = record.instance
-    row = {name: getattr(record, name) for name in Record.__slots__ if name != "instance"}
+    row = {name: getattr(record, name) for name in NAMES} | {"decision": codec.encode(Decision, record.decision)}
     row |= {name: getattr(instance, name) for name in ("uuid", "name", "domain", "host")}
     yield schema.instances, {**row, "body": text(instance)}
     for port in instance.ports:

@@ -12,6 +12,7 @@ import pytest
 from orchestrator import main
 from orchestrator.cli import logs, run
 from orchestrator.cli.interruption import Interruption
+from orchestrator.model.decision import Decision
 from orchestrator.ports.store import Placement
 from tests.cli.world import Operator
 from tests.samples import instances
@@ -24,7 +25,7 @@ def here(operator: Operator) -> Operator:
     wiring = main.Wiring(Interruption(""))
     made = dataclasses.replace(instances.new(1), host="here", directory=str(operator.folder / "web-1"))
     started = wiring.store.begin("apply", ["web-1"])
-    wiring.store.place(started, lambda seen: [Placement(made, "active", "here")])
+    wiring.store.place(started, lambda seen: [Placement(made, "active", Decision("n1", "here"))])
     wiring.store.finish(started, "ok", "")
     wiring.close()
     (operator.folder / "web-1").mkdir()

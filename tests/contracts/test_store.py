@@ -12,6 +12,7 @@ import pytest
 from orchestrator import store as stores
 from orchestrator.commands.command import Command, Transfer, Upload
 from orchestrator.model import errors
+from orchestrator.model.decision import Decision
 from orchestrator.model.instance import Instance, Record
 from orchestrator.ports import store as ports
 from orchestrator.ports import writes
@@ -177,7 +178,12 @@ def test_placements_are_recorded_as_decided(store: ports.Store) -> None:
     assert store.records() == (records[1], records[0])
     first = records[0]
     assert (first.state, first.vm_state, first.task_state, first.power_state) == ("BUILDING", "building", "scheduling", 0)
-    assert (first.wanted, first.decision, first.fault, records[1].wanted) == ("active", "most free memory", None, "stopped")
+    assert (first.wanted, first.decision, first.fault, records[1].wanted) == (
+        "active",
+        Decision(first.instance.host, "most free memory"),
+        None,
+        "stopped",
+    )
     assert first.created_at == first.updated_at
 
 

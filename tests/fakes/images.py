@@ -22,9 +22,9 @@ def content(file: File) -> bytes:
     return b"".join(file.chunks())
 
 
-def said(text: str) -> Result:
+def said(text: str, code: int = 1) -> Result:
     """A script that refuses says so on stdout."""
-    return Result(1, f"{text}\n".encode())
+    return Result(code, f"{text}\n".encode())
 
 
 def bases(state: State, paths: tuple[str, ...]) -> Result:
@@ -58,7 +58,7 @@ def check(state: State, operands: tuple[str, ...]) -> Result:
     if got == digest:
         return Result()
     del state.files[path]
-    return said(f"{name}: expected {algorithm}:{digest}, got {algorithm}:{got}, of {file.size} bytes")
+    return said(f"{name}: expected {algorithm}:{digest}, got {algorithm}:{got}, of {file.size} bytes", cache.REFUSED)
 
 
 def inspect(state: State, operands: tuple[str, ...]) -> Result:
@@ -71,10 +71,10 @@ def inspect(state: State, operands: tuple[str, ...]) -> Result:
         virtual = INSPECTORS[disk_format](lambda offset, length: whole[offset : offset + length], len(whole))
     except errors.SpecError as error:
         del state.files[path]
-        return said(f"the image is refused: {error.why}")
+        return said(f"the image is refused: {error.why}", cache.REFUSED)
     if virtual > int(most):
         del state.files[path]
-        return said(f"the image is refused: its disk has {virtual} bytes, {most} are allowed")
+        return said(f"the image is refused: its disk has {virtual} bytes, {most} are allowed", cache.REFUSED)
     return Result()
 
 
@@ -112,7 +112,7 @@ def fits(state: State, operands: tuple[str, ...]) -> Result:
     path, most, whose = operands
     file = state.file(path)
     if not file or file.size > int(most):
-        return said(f"the image has a disk of {file.size if file else ''} bytes, the {whose} one of {most}")
+        return said(f"the image has a disk of {file.size if file else ''} bytes, the {whose} one of {most}", cache.REFUSED)
     return Result()
 
 

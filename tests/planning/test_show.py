@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.commands.command import Action, Command, Transfer, Upload
 from orchestrator.model import errors
+from orchestrator.model.decision import Decision
 from orchestrator.model.instance import Record
 from orchestrator.planning import show
 from orchestrator.planning.course import Course
@@ -40,7 +41,14 @@ LEGS = (
 )
 PLAN = Plan(
     (
-        Change("new-1", "n1", "create", "no instance of this name yet", course(*LEGS), "most free memory\non n1"),
+        Change(
+            "new-1",
+            "n1",
+            "create",
+            "no instance of this name yet",
+            course(*LEGS),
+            Decision("n1", "most free memory\non n1", rejected={"n2": "disk: full\nof files"}),
+        ),
         Change("web-1", "n1", "stop", "it is to be stopped", course(*LEGS)),
         Change("web-2", "n1", "none", "domain is running", notes=("bridge is missing", "libvirt.xml differs")),
         Change("web-3", "n1", "none", "domain is running"),

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.model import errors
 from orchestrator.model.desired import Network, NetworkRequest, Subnet
+from orchestrator.model.instance import Port
 from orchestrator.scheduling import addresses
 
 
@@ -32,10 +33,11 @@ def test_the_dhcp_server_has_the_highest_address_that_is_left(subnet: Subnet, se
 
 def taken_up(subnet: Subnet) -> list[str]:
     """Every address that ports get, one after the other, until there is none left."""
-    network, found = Network("private", "phys0", subnets=(subnet,)), list[str]()
+    network, found, taken = Network("private", "phys0", subnets=(subnet,)), list[str](), addresses.Taken()
     with contextlib.suppress(errors.Conflict):
         while True:
-            found += addresses.fixed_ips(network, NetworkRequest("private"), set(found), "site.yaml:1:1")
+            found += taken.fixed_ips(network, NetworkRequest("private"), "site.yaml:1:1")
+            taken.add([Port("", "private", "", "", "", (found[-1],))])
     return found
 
 

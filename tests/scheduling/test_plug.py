@@ -12,8 +12,8 @@ from orchestrator.model.desired import Desired, Flavor, InstanceRequest, Network
 from orchestrator.model.fabric import segment_id
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Port
-from orchestrator.scheduling import bind, host_state
-from orchestrator.scheduling.filters import physical_network, tunnel_end
+from orchestrator.scheduling import addresses, bind, host_state
+from orchestrator.scheduling.prefilters import physical_network, tunnel_end
 from tests.samples import instances
 
 HOST = Host("h1", "192.0.2.11", physical_networks={"phys0": "dev0"})
@@ -33,7 +33,7 @@ def bound(network: Network, kind: str | None = "", **wish: object) -> Port:
     request = InstanceRequest("web", "tiny", "cirros", ("h1",), (NetworkRequest(network.name, **wish),), security_groups=("web",))  # type: ignore[arg-type]
     desired = Desired({"tiny": Flavor("tiny", 1, 64, 1)}, {"cirros": instances.image()}, {network.name: network})
     facts: dict[object, object] = {link.Key("dev0"): None if kind is None else link.Link(kind, None, True)}
-    (port,) = bind.bind(request, bind.Binding(desired, instances.LINEAGE, 1, STATE, facts, {}, frozenset())).ports
+    (port,) = bind.bind(request, bind.Binding(desired, instances.LINEAGE, 1, STATE, facts, addresses.Taken())).ports
     return port
 
 
@@ -84,9 +84,10 @@ def test_long_interfaces_keep_apart() -> None:
 def test_a_tunnel_needs_no_physical_network_but_an_address() -> None:
     request = InstanceRequest("web", "tiny", "cirros", ("h1",))
     wish = host_state.Request(request, Flavor("tiny", 1, 64, 1), {"tenant": VXLAN})
-    assert physical_network.reject(STATE, wish) is None
-    assert tunnel_end.reject(STATE, wish) is None
+    assert physical_network.judge(STATE, wish, Options()).fits
+    assert tunnel_end.judge(STATE, wish, Options()).fits
     named = replace(STATE, host=replace(HOST, address="kvm1.example.com"))
-    assert tunnel_end.reject(named, wish) == "VXLAN: local_ip is not set, and kvm1.example.com is no address"
-    assert tunnel_end.reject(replace(named, host=replace(named.host, local_ip="2001:db8::1")), wish) is None
-    assert tunnel_end.reject(named, replace(wish, networks={"flat": FLAT})) is None
+    lacking = tunnel_end.judge(named, wish, Options())
+    assert (lacking.fits, lacking.why) == (False, "VXLAN: local_ip is not set, and kvm1.example.com is no address")
+    assert tunnel_end.judge(replace(named, host=replace(named.host, local_ip="2001:db8::1")), wish, Options()).fits
+    assert tunnel_end.judge(named, replace(wish, networks={"flat": FLAT}), Options()).fits

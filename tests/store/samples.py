@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from orchestrator.model import desired, host, instance, names
+from orchestrator.model.decision import Decision
 from orchestrator.ports import store as ports
 
 
@@ -94,4 +95,4 @@ def new(name: str, *ports: instance.Port, number: int = 0) -> instance.Instance:
 
 def placement(made: instance.Instance, wanted: str = "active") -> ports.Placement:
     """A decision for it."""
-    return ports.Placement(made, wanted, "most free memory")
+    return ports.Placement(made, wanted, Decision(made.host, "most free memory"))

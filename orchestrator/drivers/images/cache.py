@@ -14,11 +14,13 @@ from orchestrator.model.desired import Image
 
 LIMITS = ("prlimit", "--cpu=300", "--as=2147483648", "--")
 """A crafted image must not eat the host (CVE-2015-5162): 300 s of CPU, 2 GiB of address space (nova QEMU_IMG_LIMITS allows 1 GiB, too little for qemu 7)."""
+REFUSED = 65
+"""Exit code of what judges images (EX_DATAERR): no other host would take it either."""
 QEMU_FORMATS = {"qcow2": "qcow2", "raw": "raw", "iso": "raw"}
 
 CHECK = r"""
 got=$("$2sum" <"$1") && got=${got%% *} || exit 1
-[ "$got" = "$3" ] || { echo "$4: expected $2:$3, got $2:$got, of $(stat -c %s -- "$1") bytes"; rm -f -- "$1"; exit 1; }
+[ "$got" = "$3" ] || { echo "$4: expected $2:$3, got $2:$got, of $(stat -c %s -- "$1") bytes"; rm -f -- "$1"; exit 65; }
 """
 """path algorithm digest name: ends with 0 when the file's content is what the digest says; otherwise says what it is, and removes it."""
 
@@ -49,7 +51,7 @@ A base that is there by now is kept.
 
 
 FITS = r"""
-[ "$(stat -c %s -- "$1")" -le "$2" ] || { echo "the image has a disk of $(stat -c %s -- "$1") bytes, the $3 one of $2"; exit 1; }
+[ "$(stat -c %s -- "$1")" -le "$2" ] || { echo "the image has a disk of $(stat -c %s -- "$1") bytes, the $3 one of $2"; exit 65; }
 """
 """base bytes whose: an image from elsewhere is only measured once it is there; a disk smaller than its base would cut it off."""
 

@@ -10,7 +10,7 @@ from orchestrator.commands.command import Command
 from orchestrator.drivers.images import formats, qcow2
 
 FUNCTIONS = r"""
-function no(why) { print "the image is refused: " why; exit 1 }
+function no(why) { print "the image is refused: " why; exit 65 }
 function cut(part) { no(part " lies beyond the end of the file: it is truncated or damaged") }
 function u32(at) { return ((b[at] * 256 + b[at + 1]) * 256 + b[at + 2]) * 256 + b[at + 3] }
 function u64(at) { return u32(at) * 4294967296 + u32(at + 4) }
@@ -173,10 +173,10 @@ SCRIPT = f"""# path format most
 LC_ALL=C IMAGE=$1 FORMAT=$2 MOST=$3
 SIZE=$(stat -c %s -- "$1") FREE=$(df -P -k -- "${{1%/*}}" | awk 'END {{ printf "%.0f", $4 * 1024 }}')
 export LC_ALL IMAGE FORMAT MOST SIZE FREE
-awk '{_program()}' </dev/null || {{ rm -f -- "$1"; exit 1; }}
+awk '{_program()}' </dev/null || {{ code=$?; rm -f -- "$1"; exit "$code"; }}
 """
 """Ends with 0 when the file at `path` is a whole, self-contained image of `format`, its disk is not larger than `most` bytes and there is room to unfold
-it beside itself; otherwise says why, and removes it."""
+it beside itself; otherwise says why, and removes it: 65 when the image is at fault (`cache.REFUSED`), something else when the host is."""
 
 
 def inspect(path: str, disk_format: str, most: int) -> Command:

@@ -1,1 +1,6 @@
-"""One file per filter: `reject(state, request)` gives the reason why the host cannot take the request, None when it can."""
+"""Nova's filters (nova/scheduler/filters), one file each: `NAME` is Nova's class, `judge(state, request, options)` gives a Verdict.
+
+Pure, and of one host alone: the same state, request and options give the same verdict, whatever other hosts look like, for verdicts are kept
+until something is claimed of the host. Which of them hold is `Options.enabled_filters`; one of another package is an entry point
+`orchestrator.filters` named as its NAME.
+"""

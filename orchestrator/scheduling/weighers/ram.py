@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from orchestrator.scheduling.host_state import HostState
+from orchestrator.model.scheduler import Options
+from orchestrator.scheduling.host_state import HostState, Request
 
-MULTIPLIER = 1.0
+NAME = "RAMWeigher"
+MULTIPLIER = "ram_weight_multiplier"
+LOW = 0.0
 
 
-def weigh(state: HostState) -> float:
+def weigh(state: HostState, request: Request, options: Options) -> float:
     """Free MiB, as allocated."""
-    return (state.capacity.memory_mb - state.host.reserved_memory_mb) * state.host.ram_allocation_ratio - state.ram
+    return state.free_ram

@@ -1,0 +1,28 @@
+"""What a filter says of a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`why` has what is asked for and what is free, whether it fits or not.
+
+    `change`: the smallest change on this host that would let it fit ("2 GiB more memory"), and `cost`, to tell small changes from large ones: the
+    part of the host's own amount that is lacking (0.25 of its memory), 1 for what takes a decision rather than an amount, such as another zone.
+    """
+
+    fits: bool
+    why: str = ""
+    change: str = ""
+    cost: float = 0.0
+
+
+def amount(what: str, need: int, free: int, total: int, unit: str = "") -> Verdict:
+    """The verdict on an amount: `need` is asked for, `free` of `total` is left."""
+    of = f" {unit}" if unit else ""
+    why = f"{what}: needs {need}{of}, {max(free, 0)} of {total} free"
+    if need <= free:
+        return Verdict(True, why)
+    return Verdict(False, why, f"{need - free}{of} more {what}", (need - free) / max(total, 1))
