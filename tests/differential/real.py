@@ -33,9 +33,11 @@ PRODUCTS = {"gpu": ("10de", "1db4"), "nic": ("8086", "154d")}
 
 FILTERS = {each.__name__: each for each in filters.all_filters()}
 WEIGHERS = {
-    each.__name__: each for each in sorted(weights.all_weighers(), key=lambda each: each.__name__) if each.__name__ != "CrossCellWeigher"
+    each.__name__: each
+    for each in sorted(weights.all_weighers(), key=lambda each: (each.__module__, each.__name__))
+    if each.__name__ != "CrossCellWeigher"
 }
-"""By name: Nova takes them in the order of the directory, which is the file system's."""
+"""By file: Nova takes them in the order that the file system has them in."""
 
 
 def start() -> None:
@@ -262,8 +264,8 @@ def placement(case: dict[str, Any]) -> dict[str, Callable[[dict[str, Any]], bool
 
 
 def answer(case: dict[str, Any]) -> dict[str, Any]:
-    """Which hosts pass each filter alone ("1" or "0" a host, by name), which pass the claims and the case's chain of filters, in their order; and how
-    all hosts are weighed, fit or not. Where Nova ends with an error, its name."""
+    """Which hosts pass each filter alone ("1" or "0" a host, by name, "E" where Nova ends with an error), which pass the claims and the case's chain
+    of filters, in their order; and how all hosts are weighed, fit or not. In place of these, the name of the error that Nova ends with."""
     with options(case.get("options", {})), contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(objects.CellMapping, "get_by_uuid", return_value=None))
         stack.enter_context(mock.patch.object(objects.InstanceList, "fill_metadata"))
@@ -279,10 +281,13 @@ def answer(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _verdicts(each: filters.BaseHostFilter, case: dict[str, Any], wish: objects.RequestSpec) -> str:
-    try:
-        return "".join("01"[bool(each.host_passes(state, wish))] for state in states(case))
-    except Exception as error:
-        return type(error).__name__
+    def one(state: host_manager.HostState) -> str:
+        try:
+            return "01"[bool(each.host_passes(state, wish))]
+        except Exception:
+            return "E"
+
+    return "".join(map(one, states(case)))
 
 
 def _chosen(case: dict[str, Any], fit: Sequence[host_manager.HostState], wish: objects.RequestSpec) -> list[str] | str:
