@@ -6,9 +6,11 @@ claimed since, so that 10,000 instances go onto 1,000 hosts in seconds.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.model import errors
@@ -24,14 +26,39 @@ KEPT = 64
 
 
 @dataclass(slots=True)
+class _Column:
+    """What one weigher gives the hosts that fit: its raw values, what they are multiplied by, and what comes of it, empty when that is nothing."""
+
+    weigher: Weigher
+    raw: list[float]
+    multipliers: list[float]
+    bounds: tuple[float, float] = (0.0, 0.0)
+    weighted: list[float] = field(default_factory=list)
+
+    def weigh(self, numbers: Sequence[int]) -> None:
+        """Weigh anew: those of `numbers`, or all when the least or the greatest value is another one by now."""
+        low, high = bounds(self.raw, self.weigher)
+        if (low, high) != self.bounds or len(numbers) == len(self.raw):
+            normal = normalised(self.raw, self.weigher) if any(self.multipliers) else []
+            self.bounds, self.weighted = (low, high), list(map(operator.mul, self.multipliers, normal))
+        elif self.weighted:
+            for number in numbers:
+                self.weighted[number] = self.multipliers[number] * ((self.raw[number] - low) / (high - low))
+
+
+@dataclass(slots=True)
 class _Shape:
-    """What is known of requests of one shape: reasons by host ("" where it fits), the hosts that fit, and of these each weigher's raw values."""
+    """What is known of requests of one shape: reasons by host ("" where it fits), and the hosts that fit, with what each weigher gives them."""
 
     reasons: list[str]
     fit: list[int] = field(default_factory=list)
-    raw: list[list[float]] = field(default_factory=list)
-    multipliers: list[list[float]] = field(default_factory=list)
+    columns: list[_Column] = field(default_factory=list)
     stale: set[int] = field(default_factory=set)
+
+    @property
+    def counting(self) -> list[_Column]:
+        """The weighers that tell hosts apart. One host alone is not weighed (Nova)."""
+        return [column for column in self.columns if column.weighted] if len(self.fit) > 1 else []
 
 
 class Fleet:
@@ -63,14 +90,15 @@ class Fleet:
         shape = self._shape(request)
         if not shape.fit:
             raise self._none(request, shape)
-        columns = self._columns(shape)
-        total = [sum(values) for values in zip(*(column for _, column in columns), strict=True)] if columns else [0.0] * len(shape.fit)
+        columns, total = shape.counting, [0.0] * len(shape.fit)
+        for column in columns:
+            total = list(map(operator.add, total, column.weighted))
         order = sorted(range(len(total)), key=total.__getitem__, reverse=True)  # stable: of equals the first
         best = order.pop(_chance(self._options, [total[each] for each in order], seed))
         return Decision(
             self._name(shape.fit[best]),
-            f"{len(shape.fit)} of {len(self.states)} hosts fit; {self._advantage(columns, best, order)}",
-            self._weights(shape, best),
+            f"{len(shape.fit)} of {len(self.states)} hosts fit; {_advantage(columns, total, best, order)}",
+            tuple(_weight(column, best) for column in shape.columns if column.multipliers[best]),
             tuple(self._name(shape.fit[each]) for each in order[: self._options.max_attempts - 1]),
             dict(itertools.islice(self._rejected(shape), NOTED)),
             request.tried,
@@ -87,22 +115,26 @@ class Fleet:
             if len(self._shapes) >= KEPT:
                 del self._shapes[next(iter(self._shapes))]  # the oldest
             shape = self._shapes[key] = _Shape([""] * len(self.states), stale=set(range(len(self.states))))
+        before = {place: bool(shape.reasons[place]) for place in shape.stale}
         for place in shape.stale:
             shape.reasons[place] = self._reject(self.states[place], request)
-        again = [place for place, reason in enumerate(shape.reasons) if not reason] if shape.stale else shape.fit
-        if again == shape.fit:
-            changed = [number for number, place in enumerate(shape.fit) if place in shape.stale] if shape.stale else []
+        if not shape.columns or any(bool(shape.reasons[place]) != was for place, was in before.items()):
+            shape.fit = [place for place, reason in enumerate(shape.reasons) if not reason]
+            changed: Sequence[int] = range(len(shape.fit))
+            shape.columns = [_Column(each, [0.0] * len(changed), [0.0] * len(changed)) for each in self._weighers]
         else:
-            shape.fit, changed = again, list(range(len(again)))
-            shape.raw = [[0.0] * len(again) for _ in self._weighers]
-            shape.multipliers = [[0.0] * len(again) for _ in self._weighers]
+            changed = [bisect.bisect_left(shape.fit, place) for place in shape.stale if not shape.reasons[place]]
+        shape.stale.clear()
+        for column in shape.columns if changed else ():
+            self._weigh(column, shape, request, changed)
+        return shape
+
+    def _weigh(self, column: _Column, shape: _Shape, request: Request, changed: Sequence[int]) -> None:
         for number in changed:
             state = self.states[shape.fit[number]]
-            for weigher, raw, multipliers in zip(self._weighers, shape.raw, shape.multipliers, strict=True):
-                raw[number] = weigher.weigh(state, request, self._options)
-                multipliers[number] = multiplier(state, weigher, self._options)
-        shape.stale.clear()
-        return shape
+            column.raw[number] = column.weigher.weigh(state, request, self._options)
+            column.multipliers[number] = multiplier(state, column.weigher, self._options)
+        column.weigh(changed)
 
     def _reject(self, state: HostState, request: Request) -> str:
         """Why the host cannot take it, "" when it can."""
@@ -110,35 +142,6 @@ class Fleet:
             return f"not reached: {state.problem}"
         found = (each.judge(state, request, self._options) for each in self._filters)
         return next((verdict.why for verdict in found if not verdict.fits), "")
-
-    def _columns(self, shape: _Shape) -> list[tuple[Weigher, list[float]]]:
-        """What each weigher adds to the hosts' weights, without those that add nothing. One host alone is not weighed (Nova)."""
-        found: list[tuple[Weigher, list[float]]] = []
-        if len(shape.fit) < 2:
-            return found
-        for weigher, raw, multipliers in zip(self._weighers, shape.raw, shape.multipliers, strict=True):
-            normal = normalised(raw, weigher)
-            if normal and any(multipliers):
-                found.append((weigher, [factor * value for factor, value in zip(multipliers, normal, strict=True)]))
-        return found
-
-    def _weights(self, shape: _Shape, number: int) -> tuple[Weight, ...]:
-        rows = zip(self._weighers, shape.raw, shape.multipliers, strict=True)
-        return tuple(
-            Weight(weigher.NAME, raw[number], (normalised(raw, weigher) or [0.0] * len(raw))[number], factors[number])
-            for weigher, raw, factors in rows
-            if factors[number]
-        )
-
-    def _advantage(self, columns: Sequence[tuple[Weigher, Sequence[float]]], best: int, others: Sequence[int]) -> str:
-        """By what the chosen host is ahead of the next one."""
-        if not others:
-            return "no other does"
-        ahead = [(values[best] - values[others[0]], weigher.NAME) for weigher, values in columns]
-        lead, name = max(ahead, default=(0.0, ""))
-        return (
-            f"ahead by {name}" if lead > 0 else f"first of {sum(all(v[best] == v[each] for _, v in columns) for each in others) + 1} equals"
-        )
 
     def _rejected(self, shape: _Shape) -> Iterator[tuple[str, str]]:
         return ((self._name(place), reason) for place, reason in enumerate(shape.reasons) if reason)
@@ -154,13 +157,31 @@ class Fleet:
         )
 
 
+def _weight(column: _Column, number: int) -> Weight:
+    raw, (low, high) = column.raw[number], column.bounds
+    return Weight(column.weigher.NAME, raw, (raw - low) / (high - low) if high > low else 0.0, column.multipliers[number])
+
+
+def _advantage(columns: Sequence[_Column], total: Sequence[float], best: int, others: Sequence[int]) -> str:
+    """By what the chosen host is ahead of the next one."""
+    if not others:
+        return "no other does"
+    if total[best] == total[others[0]]:
+        return f"first of {total.count(total[best])} equals"
+    ahead = [(values[best] - values[others[0]], each.weigher.NAME) for each in columns if (values := each.weighted)]
+    return f"ahead by {max(ahead)[1]}"
+
+
+def bounds(raw: Sequence[float], weigher: Weigher) -> tuple[float, float]:
+    """What values are normalised over: from the least to the greatest, or the weigher's own bounds beyond these (nova weights.normalize)."""
+    low, high = min(raw, default=0.0), max(raw, default=0.0)
+    return min(low, getattr(weigher, "LOW", low)), max(high, getattr(weigher, "HIGH", high))
+
+
 def normalised(raw: Sequence[float], weigher: Weigher) -> list[float]:
-    """Values from 0 to 1 (nova weights.normalize); empty when all are the same, which says nothing of any host."""
-    low = min(raw, default=0.0)
-    high = max(raw, default=0.0)
-    low, high = min(low, getattr(weigher, "LOW", low)), max(high, getattr(weigher, "HIGH", high))
-    span = high - low
-    return [(value - low) / span for value in raw] if span else []
+    """The values from 0 to 1; empty when all are the same, which says nothing of any host."""
+    low, high = bounds(raw, weigher)
+    return [(value - low) / (high - low) for value in raw] if high > low else []
 
 
 def multiplier(state: HostState, weigher: Weigher, options: Options) -> float:
