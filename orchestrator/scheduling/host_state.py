@@ -39,18 +39,19 @@ class HostState:
     problem: str = ""
 
     @property
-    def free_ram(self) -> float:
-        """MiB, as allocated; below 0 when more is claimed than there is."""
-        return (self.capacity.memory_mb - self.host.reserved_memory_mb) * self.host.ram_allocation_ratio - self.ram
+    def free_ram(self) -> int:
+        """MiB that are left of what is there, as Nova's free_ram_mb: without the ratio; below 0 when more is claimed than there is."""
+        return self.capacity.memory_mb - self.host.reserved_memory_mb - self.ram
 
     @property
     def free_vcpus(self) -> float:
+        """Of what the ratio allows."""
         return self.capacity.vcpus * self.host.cpu_allocation_ratio - self.vcpus
 
     @property
-    def free_disk(self) -> float:
-        """GiB."""
-        return self.capacity.disk_gb * self.host.disk_allocation_ratio - self.disk
+    def free_disk(self) -> int:
+        """GiB that are left of what is there, without the ratio."""
+        return self.capacity.disk_gb - self.disk
 
     def claim(self, instance: Instance, busy: bool = True) -> HostState:
         """The host with one more instance; `busy`: it loads the disks, as one that is about to be built does."""

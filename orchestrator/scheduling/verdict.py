@@ -20,9 +20,9 @@ class Verdict:
 
 
 def amount(what: str, need: int, free: int, total: int, unit: str = "") -> Verdict:
-    """The verdict on an amount: `need` is asked for, `free` of `total` is left."""
+    """The verdict on an amount: `need` is asked for, `free` of `total` is left. What is not asked for fits a host that is over-full (Placement)."""
     of = f" {unit}" if unit else ""
     why = f"{what}: needs {need}{of}, {max(free, 0)} of {total} free"
-    if need <= free:
+    if not need or need <= free:
         return Verdict(True, why)
     return Verdict(False, why, f"{need - free}{of} more {what}", (need - free) / max(total, 1))

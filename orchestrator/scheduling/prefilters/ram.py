@@ -11,6 +11,5 @@ NAME = "ram"
 
 
 def judge(state: HostState, request: Request, options: Options) -> Verdict:
-    usable = state.capacity.memory_mb - state.host.reserved_memory_mb
-    total = int(usable * state.host.ram_allocation_ratio)
-    return verdict.amount("memory", request.flavor.ram, min(total - state.ram, usable), total, "MiB")
+    total = int((state.capacity.memory_mb - state.host.reserved_memory_mb) * state.host.ram_allocation_ratio)
+    return verdict.amount("memory", request.flavor.ram, min(total - state.ram, state.capacity.memory_mb), total, "MiB")

@@ -11,5 +11,5 @@ LOW = 0.0
 
 
 def weigh(state: HostState, request: Request, options: Options) -> float:
-    """Free MiB, as allocated."""
+    """Free MiB."""
     return state.free_ram
