@@ -132,7 +132,7 @@ class Fleet:
     def _weigh(self, column: _Column, shape: _Shape, request: Request, changed: Sequence[int]) -> None:
         for number in changed:
             state = self.states[shape.fit[number]]
-            column.raw[number] = column.weigher.weigh(state, request, self._options)
+            column.raw[number] = value(state, column.weigher, request, self._options)
             column.multipliers[number] = multiplier(state, column.weigher, self._options)
         column.weigh(changed)
 
@@ -172,8 +172,14 @@ def _advantage(columns: Sequence[_Column], total: Sequence[float], best: int, ot
     return f"ahead by {max(ahead)[1]}"
 
 
+def value(state: HostState, weigher: Weigher, request: Request, options: Options) -> float:
+    """What the weigher says of the host, within its bounds: over-full is no less than full (nova weights.BaseWeigher.weigh_objects)."""
+    found = weigher.weigh(state, request, options)
+    return min(max(found, getattr(weigher, "LOW", found)), getattr(weigher, "HIGH", found))
+
+
 def bounds(raw: Sequence[float], weigher: Weigher) -> tuple[float, float]:
-    """What values are normalised over: from the least to the greatest, or the weigher's own bounds beyond these (nova weights.normalize)."""
+    """What values are normalised over: the weigher's own bounds, or else the least and the greatest of them (nova weights.normalize)."""
     low, high = min(raw, default=0.0), max(raw, default=0.0)
     return min(low, getattr(weigher, "LOW", low)), max(high, getattr(weigher, "HIGH", high))
 

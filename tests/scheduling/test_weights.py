@@ -1,0 +1,25 @@
+"""How weights are made of what weighers say (nova/weights.py)."""
+
+from __future__ import annotations
+
+from orchestrator.model.desired import Flavor, InstanceRequest
+from orchestrator.model.host import Capacity, Host
+from orchestrator.model.scheduler import Options
+from orchestrator.scheduling import pick
+from orchestrator.scheduling.host_state import HostState, Request
+
+
+def test_a_host_that_is_over_full_counts_as_one_with_nothing_free() -> None:
+    """Else its lack would make the others look alike."""
+    free = {"n1": -4000, "n2": 1000, "n3": 2000}
+    hosts = {name: Host(name, "192.0.2.1", reserved_memory_mb=0, ram_allocation_ratio=16.0) for name in free}
+    states = [
+        HostState(hosts[name], Capacity("machine", "boot", 4, 4096, 100, 100, "qemu"), ram=4096 - left) for name, left in free.items()
+    ]
+    wish = Request(InstanceRequest("new", "tiny", "cirros", tuple(free)), Flavor("tiny", 1, 64, 0))
+    decision = pick.Fleet(states, Options()).pick(wish)
+    assert [decision.host, *decision.alternates] == ["n3", "n2", "n1"]
+    chosen = pick.Fleet(states[:2], Options()).pick(wish)
+    assert [(each.raw, each.normalised) for each in chosen.weights if each.weigher == "RAMWeigher"] == [(1000, 1.0)]
+    last = pick.Fleet([states[0], states[2]], Options(multipliers={"ram_weight_multiplier": -1.0})).pick(wish)
+    assert [(each.raw, each.normalised) for each in last.weights if each.weigher == "RAMWeigher"] == [(0, 0.0)]
