@@ -175,7 +175,8 @@ def _advantage(columns: Sequence[_Column], total: Sequence[float], best: int, ot
 def value(state: HostState, weigher: Weigher, request: Request, options: Options) -> float:
     """What the weigher says of the host, within its bounds: over-full is no less than full (nova weights.BaseWeigher.weigh_objects)."""
     found = weigher.weigh(state, request, options)
-    return min(max(found, getattr(weigher, "LOW", found)), getattr(weigher, "HIGH", found))
+    found = max(found, getattr(weigher, "LOW", found))
+    return min(found, getattr(weigher, "HIGH", found))
 
 
 def bounds(raw: Sequence[float], weigher: Weigher) -> tuple[float, float]:
