@@ -57,7 +57,7 @@ def test_hosts_are_what_their_variables_say(monkeypatch: pytest.MonkeyPatch) -> 
     assert (host.address, host.port, host.user, host.connection, host.become) == ("compute01", 22, "deploy", "ssh", True)
     assert host.ssh_options == {"StrictHostKeyChecking": "yes", "ProxyJump": "ops@bastion.example.com:2222"}
     assert host.physical_networks == {"physnet1": "eth1", "physnet2": "br-ex"}
-    assert (host.groups, host.aggregates, host.virt_type) == (("compute", "kvm"), ("ssd", "spread"), "kvm")
+    assert (host.groups, [each.name for each in host.aggregates], host.virt_type) == (("compute", "kvm"), ["spread", "ssd"], "kvm")
     assert (host.cpu_allocation_ratio, host.private_key_file) == (8.0, "/etc/orchestrator/id_ed25519")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from orchestrator.files.inventory import hosts, sources, tree, variables
+from orchestrator.files.inventory import aggregates, hosts, sources, tree, variables
 from orchestrator.model.errors import SpecError, SpecErrors
 from orchestrator.model.host import Inventory
 
@@ -26,8 +26,11 @@ def load(paths: Sequence[str]) -> Inventory:
     found.close()
     resolver = variables.Resolver(found, folders)
     order = found.members("all")
+    shared = aggregates.of_groups(resolver, found.groups, found.wrong)
+    for name in order:
+        aggregates.refuse_own(resolver.of_host(name), found.wrong)
     result = Inventory(
-        hosts={name: hosts.host(name, resolver.groups_of(name), resolver.resolve(name), found.wrong) for name in order},
+        hosts={name: hosts.host(name, resolver.groups_of(name), resolver.resolve(name), shared, found.wrong) for name in order},
         groups={name: found.members(name) for name in found.groups},
         children={name: tuple(group.children) for name, group in found.groups.items() if group.children},
         sources=tuple(paths),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.files import yaml
-from orchestrator.files.inventory import ranges, read_as, ssh_arguments, tree
+from orchestrator.files.inventory import aggregates, ranges, read_as, ssh_arguments, tree
 from orchestrator.model.errors import SpecError
 from orchestrator.model.host import Host
 
@@ -53,7 +53,10 @@ CONNECTING: Mapping[str, tuple[str, read_as.Read[Any]]] = {
 OFFERING: Mapping[str, tuple[str, read_as.Read[Any]]] = {
     "ansible_become": ("become", read_as.truth),
     "availability_zone": ("availability_zone", read_as.matching(read_as.WORD, "letters, digits, '.', '-' and '_'")),
-    "aggregates": ("aggregates", read_as.words),
+    "aggregates": ("aggregates", aggregates.read),
+    "disabled": ("disabled", read_as.reason),
+    "metrics": ("metrics", read_as.metrics),
+    "pci_devices": ("pci_devices", read_as.pci_devices),
     "instances_path": ("instances_path", read_as.directory),
     "virt_type": ("virt_type", read_as.choice(KINDS, "kvm or qemu")),
     "physical_networks": ("physical_networks", read_as.networks),
@@ -71,8 +74,17 @@ CHECKED: Mapping[str, read_as.Read[None]] = {
 SSH_ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args")
 
 
-def host(name: str, groups: tuple[str, ...], variables: tree.Variables, wrong: Callable[[SpecError], None]) -> Host:
-    """The host; each variable of the wrong type is given to `wrong`, and its default stands in. Null is the same as not given."""
+def host(
+    name: str,
+    groups: tuple[str, ...],
+    variables: tree.Variables,
+    shared: Mapping[str, aggregates.Declared],
+    wrong: Callable[[SpecError], None],
+) -> Host:
+    """The host; each variable of the wrong type is given to `wrong`, and its default stands in. Null is the same as not given.
+
+    `shared`: what groups say of the aggregates that they are.
+    """
     plain = {key: yaml.plain(value) for key, value in variables.items()}
     variables = {key: value for key, value in variables.items() if plain[key] is not None}
 
@@ -89,11 +101,12 @@ def host(name: str, groups: tuple[str, ...], variables: tree.Variables, wrong: C
     for variable, (field, read) in {**CONNECTING, **OFFERING}.items():
         if variable in variables and (value := attempt(variable, read)) is not None:
             fields[field] = value
-    for variable, check in CHECKED.items():
-        if variable in variables:
-            attempt(variable, check)
+    for variable in CHECKED.keys() & variables:
+        attempt(variable, CHECKED[variable])
+    fields["aggregates"] = aggregates.of_host(fields.get("aggregates", {}), ("all", *groups), shared)
+    if "availability_zone" not in variables and (zone := aggregates.zone(name, fields["aggregates"], shared, wrong)):
+        fields["availability_zone"] = zone
     options: dict[str, str] = {}
-    for variable in SSH_ARGUMENTS:
-        if variable in variables:
-            options = {**(attempt(variable, ssh_arguments.read) or {}), **options}
+    for variable in (each for each in SSH_ARGUMENTS if each in variables):
+        options = {**(attempt(variable, ssh_arguments.read) or {}), **options}
     return Host(name=name, groups=tuple(sorted(groups)), ssh_options=options, variables=plain, **fields)

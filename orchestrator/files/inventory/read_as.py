@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import posixpath
 import re
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from orchestrator.model.errors import SpecError, SpecErrors
 T = TypeVar("T")
 Read = Callable[[str, yaml.Node], T]
 TRUE, FALSE = ("true", "yes", "on", "1", "y", "t"), ("false", "no", "off", "0", "n", "f")  # Ansible's
+PCI = re.compile(r"(?:([0-9a-f]{4}):)?([0-9a-f]{2}:[01][0-9a-f]\.[0-7])", re.IGNORECASE)  # domain:bus:slot.function
 PATH = re.compile(r"(/[A-Za-z0-9._@+-]+)+")
 WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 BACKENDS = ("local", "iscsi", "rbd")
@@ -131,29 +133,75 @@ def networks(name: str, node: yaml.Node) -> dict[str, str]:
         refuse(name, node, "a mapping of network names to interfaces", "such as {physnet1: eth1}")
     device = matching(DEVICE, "a bridge or interface: at most 15 letters, digits, '.', '-' and '_'")
     network = matching(WORD, "a name of letters, digits, '.', '-' and '_'")
-    return _each(name, node, network, device)
+    return each(name, node, network, device)
 
 
 def volume_backends(name: str, node: yaml.Node) -> dict[str, dict[str, str]]:
     """A mapping of backends of volumes to their options, each one text as it was written."""
     if not isinstance(node, yaml.Mapping):
         refuse(name, node, "a mapping of backends to their options", "such as {rbd: {pool: volumes}}")
-    return _each(name, node, choice({word: word for word in BACKENDS}, f"one of {', '.join(BACKENDS)}"), _options)
+    return each(name, node, choice({word: word for word in BACKENDS}, f"one of {', '.join(BACKENDS)}"), _options)
+
+
+def reason(name: str, node: yaml.Node) -> str:
+    """Why something is so: a text, or only that it is; "" when it is not."""
+    if isinstance(node, yaml.Scalar) and node.text.lower() in TRUE + FALSE:
+        return "the inventory says so" if truth(name, node) else ""
+    return text(name, node)
+
+
+def metrics(name: str, node: yaml.Node) -> dict[str, float]:
+    """A mapping of names to numbers, each of any sign."""
+    if not isinstance(node, yaml.Mapping):
+        refuse(name, node, "a mapping of names to numbers", "such as {cpu.percent: 12.5}")
+    return each(name, node, matching(WORD, "a name of letters, digits, '.', '-' and '_'"), _number)
+
+
+def _number(name: str, node: yaml.Node) -> float:
+    found = text(name, node)
+    if not yaml.FLOAT.fullmatch(found) or not math.isfinite(float(found)):
+        refuse(name, node, "a number", "such as 12.5")
+    return float(found)
+
+
+def pci_devices(name: str, node: yaml.Node) -> dict[str, tuple[str, ...]]:
+    """A mapping of aliases to lists of PCI addresses with their domain. Each device is named once: it can be given to one guest only."""
+    if not isinstance(node, yaml.Mapping):
+        refuse(name, node, "a mapping of aliases to PCI addresses", "such as {gpu: [0000:81:00.0]}")
+    taken: dict[str, str] = {}
+    alias = matching(WORD, "an alias of letters, digits, '.', '-' and '_'")
+
+    def devices(word: str, inner: yaml.Node) -> tuple[str, ...]:
+        items = inner.items if isinstance(inner, yaml.Sequence) else (inner,)
+        return tuple(device(word, item) for item in items)
+
+    def device(word: str, item: yaml.Node) -> str:
+        found = PCI.fullmatch(text(word, item))
+        if not found:
+            refuse(word, item, "PCI addresses as lspci -D prints them", "such as 0000:81:00.0")
+        address = f"{found[1] or '0000'}:{found[2]}".lower()
+        if address in taken:
+            raise SpecError(f"device {address} is named twice", str(item.mark), f"{taken[address]} has it", "leave one out")
+        taken[address] = word
+        return address
+
+    return each(name, node, alias, devices)
 
 
 def _options(name: str, node: yaml.Node) -> dict[str, str]:
     if not isinstance(node, yaml.Mapping):
         refuse(name, node, "a mapping of options to texts", "such as {pool: volumes}")
-    return _each(name, node, matching(WORD, "an option's name of letters, digits, '.', '-' and '_'"), _option)
+    return each(name, node, matching(WORD, "an option's name of letters, digits, '.', '-' and '_'"), option)
 
 
-def _option(name: str, node: yaml.Node) -> str:
+def option(name: str, node: yaml.Node) -> str:
+    """Text; true and false are these words."""
     if isinstance(node, yaml.Scalar) and isinstance(node.value, bool):
         return "true" if node.value else "false"
     return text(name, node)
 
 
-def _each(name: str, node: yaml.Mapping, key: Read[str], value: Read[T]) -> dict[str, T]:
+def each(name: str, node: yaml.Mapping, key: Read[str], value: Read[T]) -> dict[str, T]:
     """Each pair of the mapping, or every error of it at once."""
     errors: list[SpecError] = []
     found: dict[str, T] = {}

@@ -28,6 +28,14 @@ class Resolver:
         """The host's groups but `all`, the ones that win last: by depth, then priority, then name."""
         return self.groups[host]
 
+    def of_group(self, group: str) -> tree.Variables:
+        """What the group says by itself, in the inventory and in group_vars/."""
+        return {**self.tree.groups[group].variables, **self._from_files((group,), "group_vars")}
+
+    def of_host(self, host: str) -> tree.Variables:
+        """What the host says by itself, in the inventory and in host_vars/."""
+        return {**self.tree.hosts[host], **self._from_files((host,), "host_vars")}
+
     def resolve(self, host: str) -> tree.Variables:
         """The host's variables. A later source of this list wins over an earlier one, whole values at a time:
 
@@ -38,7 +46,7 @@ class Resolver:
             merged |= self.tree.groups[group].variables
         for names, kind in ((("all",), "group_vars"), (self.groups[host], "group_vars")):
             merged |= self._from_files(names, kind)
-        return merged | self.tree.hosts[host] | self._from_files((host,), "host_vars")
+        return merged | self.of_host(host)
 
     def _from_files(self, names: Sequence[str], kind: str) -> tree.Variables:
         merged: tree.Variables = {}
