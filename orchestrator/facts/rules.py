@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import itertools
 import re
@@ -107,17 +108,22 @@ def concerns(found: Rule) -> set[str]:
     return {value for option, value in told if option in DEVICES or (option == "-j" and value.startswith("orc"))}
 
 
+@functools.lru_cache(maxsize=8192)
 def rule(text: str) -> Rule:
-    """A rule from its words, as a tool saved them or takes them."""
+    """A rule from its words, as a tool saved them or takes them. Remembered: a host's rules are read, and those that are wanted compared, in turn."""
     words = text.split(" ")
     for place, word in enumerate(words[1:], 1):
         if words[place - 1] == "-p":
             words[place] = PROTOCOLS.get(word, word)
-        elif words[place - 1] in ("-s", "-d", "--mac-source") and word != "!":
+        elif words[place - 1] == "--mac-source":
+            words[place] = word.lower()
+        elif words[place - 1] in ("-s", "-d") and word != "!":
             words[place] = _address(word)
-    return Rule(" ".join(words), text)
+    spec = " ".join(words)
+    return Rule(text if spec == text else spec, text)
 
 
+@functools.lru_cache(maxsize=1024)
 def _address(word: str) -> str:
     try:
         return str(ipaddress.ip_network(word))

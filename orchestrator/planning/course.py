@@ -19,6 +19,9 @@ from orchestrator.states import step as steps
 from orchestrator.states.instance import NETWORKING, SPAWNING, TABLE
 from orchestrator.states.table import State
 
+STEPS = tuple(dict.fromkeys(name for state in TABLE.states for name in state.steps))
+"""Every step of the table, once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -45,7 +48,7 @@ class Course:
 
 def needs(instance: Instance) -> tuple[Key, ...]:
     """Every fact that any step of the table would look at, and whether the guest ever ran."""
-    own = (key for state in TABLE.states for name in state.steps for key in steps.find(name).needs(instance))
+    own = (key for name in STEPS for key in steps.find(name).needs(instance))
     return tuple(dict.fromkeys((*own, _console(instance))))
 
 
@@ -129,6 +132,6 @@ def _path(state: State) -> tuple[tuple[State, ...], State]:
 def remains(instance: Instance, facts: Facts) -> tuple[Key, ...]:
     """What of the instance's own, nothing shared, is on the host; volumes that others had before are to be there."""
     instance = dataclasses.replace(instance, volumes=tuple(each for each in instance.volumes if not each.volume.made))
-    own = (steps.find(name) for state in TABLE.states for name in state.steps)
+    own = (steps.find(name) for name in STEPS)
     keys = dict.fromkeys(key for step in own if step.shares(instance) is None for key in step.needs(instance))
     return tuple(key for key in keys if facts.get(key) is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from orchestrator.model import desired
 from orchestrator.model.fabric import Fabric, Group, Lease, Segment, segment_id
@@ -15,7 +16,7 @@ UNKNOWN = "?"
 """Stands for a digest while nobody knows what is on the host."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is worked out once
 class World:
     """Every instance of the store, on whatever host, the groups and networks as they are to be, and the inventory's hosts."""
 
@@ -25,10 +26,36 @@ class World:
     hosts: Mapping[str, Host]
     networks: Mapping[str, desired.Network] = field(default_factory=dict)
 
+    @cached_property
+    def by_host(self) -> dict[str, list[Instance]]:
+        """Instances of each host: looked for once, however many hosts there are."""
+        found: dict[str, list[Instance]] = {}
+        for instance in self.instances:
+            found.setdefault(instance.host, []).append(instance)
+        return found
+
+    @cached_property
+    def by_network(self) -> dict[str, dict[str, Instance]]:
+        """Of each network, an instance in it on each of its hosts: the last."""
+        found: dict[str, dict[str, Instance]] = {}
+        for instance in self.instances:
+            for port in instance.ports:
+                found.setdefault(port.network, {})[instance.host] = instance
+        return found
+
+    @cached_property
+    def members(self) -> dict[str, tuple[str, ...]]:
+        """Addresses of each group's ports, in order."""
+        found: dict[str, set[str]] = {}
+        for port in (port for instance in self.instances for port in instance.ports if port.port_security):
+            for name in port.security_groups:
+                found.setdefault(name, set()).update(port.fixed_ips)
+        return {name: tuple(sorted(each)) for name, each in found.items()}
+
 
 def of(world: World, host: str) -> Fabric:
     """The fabric of one host."""
-    here = [instance for instance in world.instances if instance.host == host]
+    here = world.by_host.get(host, [])
     ports = sorted((port for instance in here for port in instance.ports), key=lambda port: port.id)
     return Fabric(
         host=host,
@@ -46,6 +73,10 @@ def digest(fabric: Fabric) -> str:
 
 def _segments(world: World, host: str, here: Sequence[Instance]) -> Iterator[Segment]:
     wanted = {port.network: (instance.networks[port.network], port) for instance in here for port in instance.ports}
+    leases: dict[str, list[Lease]] = {}
+    for instance in sorted(here, key=lambda instance: instance.name):
+        for each in instance.ports:
+            leases.setdefault(each.network, []).append(Lease(each, instance.name))
     for name, (recorded, port) in sorted(wanted.items()):
         network = world.networks.get(name, recorded)
         yield Segment(
@@ -55,32 +86,23 @@ def _segments(world: World, host: str, here: Sequence[Instance]) -> Iterator[Seg
             interface=port.interface,
             local_ip=world.hosts[host].tunnel_end if network.type == "vxlan" else "",
             peers=tuple(_peers(world, host, network.name)) if network.type == "vxlan" else (),
-            leases=tuple(
-                Lease(each, instance.name)
-                for instance in sorted(here, key=lambda instance: instance.name)
-                for each in instance.ports
-                if each.network == network.name
-            ),
+            leases=tuple(leases[network.name]),
         )
 
 
 def _peers(world: World, host: str, network: str) -> list[str]:
     """Where the network's tunnels end on other hosts: as the inventory says, for one that it does not name as it was."""
-    others = {each.host: each for each in world.instances if each.host != host and any(port.network == network for port in each.ports)}
-    ends = (world.hosts[name].tunnel_end if name in world.hosts else each.tunnel_end for name, each in others.items())
+    others = ((name, each) for name, each in world.by_network.get(network, {}).items() if name != host)
+    ends = (world.hosts[name].tunnel_end if name in world.hosts else each.tunnel_end for name, each in others)
     return sorted(filter(None, ends))
 
 
 def _groups(world: World, ports: Sequence[Port]) -> dict[str, Group]:
-    """Groups of the ports, and those that rules of them name."""
+    """Groups of the ports, and those that rules of them name: of these alone it matters here who their members are."""
     own = {name for port in ports if port.port_security for name in port.security_groups}
     rules = {name: _rules(world, name) for name in own}
     remote = {rule.remote_group for each in rules.values() for rule in each if rule.remote_group}
-    members: dict[str, set[str]] = {}
-    for port in (port for instance in world.instances for port in instance.ports):
-        for name in port.security_groups if port.port_security else ():
-            members.setdefault(name, set()).update(port.fixed_ips)
-    return {name: Group(name, rules.get(name, ()), tuple(sorted(members.get(name, ())))) for name in sorted(own | remote)}
+    return {name: Group(name, rules.get(name, ()), world.members.get(name, ()) if name in remote else ()) for name in sorted(own | remote)}
 
 
 def _rules(world: World, name: str) -> tuple[desired.Rule, ...]:

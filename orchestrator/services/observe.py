@@ -42,10 +42,13 @@ def observe(
     known = app.store.capacities()
     ours = {record.instance.uuid for record in records} if run else set()
     left = tuple(job for job in app.store.open_jobs() if ours & set(job.uuids))
+    there: dict[str, list[Record]] = {}
+    for record in records:
+        there.setdefault(record.instance.host, []).append(record)
 
     def look(host: Host) -> Observation:
         shared = groundwork.needs(fabrics[host.name]) if fabrics and host.name in fabrics else ()
-        keys = _keys(host, [record for record in records if record.instance.host == host.name], known.get(host.name), shared)
+        keys = _keys(host, there.get(host.name, ()), known.get(host.name), shared)
         attach = tuple(job.job for job in left if job.host == host.name)
         batch = Batch(f"look-{host.name}", 0, reads=gather.commands(keys), attach=attach)
         try:

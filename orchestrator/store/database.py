@@ -33,6 +33,7 @@ class Database:
         self._path, self._engine, self._clock, self._ids = path, engine, clock, ids
         self._locks = liveness.Locks(path.with_name(f"{path.name}.runs"))
         self._file = sqlite.identity(path)
+        self._known: instances.Known = {}
         self._turn = threading.Lock()  # among our threads; SQLite's own waiting sleeps up to 0.1 s at a time
         with self._reading() as connection:
             self.lineage = str(connection.execute(select(schema.meta.c.lineage)).scalar_one())
@@ -72,7 +73,7 @@ class Database:
         """See ports.store."""
         with self._writing() as connection:
             runs.running(connection, run)
-            seen = instances.snapshot(connection)
+            seen = instances.snapshot(connection, self._known)
             placements = decide(seen)
             runs.names(connection, run, tuple(placement.instance.name for placement in placements))
             return instances.place(connection, seen, placements, self._clock.now())
@@ -80,12 +81,12 @@ class Database:
     def snapshot(self) -> Snapshot:
         """See ports.store."""
         with self._reading() as connection:
-            return instances.snapshot(connection)
+            return instances.snapshot(connection, self._known)
 
     def records(self) -> tuple[Record, ...]:
         """See ports.store."""
         with self._reading() as connection:
-            return instances.records(connection)
+            return instances.records(connection, self._known)
 
     def volumes(self) -> tuple[VolumeRecord, ...]:
         """See ports.store."""

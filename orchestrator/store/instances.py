@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Table, and_, delete, insert, select, update
 
@@ -11,30 +12,48 @@ from orchestrator.model import errors
 from orchestrator.model.decision import Decision
 from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Instance, Record
-from orchestrator.model.volume import VolumeRecord
+from orchestrator.model.volume import Attachment, VolumeRecord
 from orchestrator.ports.store import Placement, Snapshot
 from orchestrator.ports.writes import Move
 from orchestrator.store import codec, rows, schema, volumes
 
 NAMES = tuple(name for name in Record.__slots__ if name != "instance")
 COLUMNS = tuple(schema.instances.c[name] for name in NAMES)
+DECISION = NAMES.index("decision")
 FAILED_BUILDS = "failed_builds"
 """Kind of the resources that count builds which hosts failed."""
 
 
-def records(connection: Connection) -> tuple[Record, ...]:
+Known = dict[str, tuple[str, str, Instance, Decision]]
+"""What bodies and decisions of rows were read as, by uuid: what is still the same need not be made again."""
+
+
+def records(connection: Connection, known: Known) -> tuple[Record, ...]:
     """Every instance, by name. Raises OrchestratorError for one that this program cannot read."""
-    return _records(connection, volumes.records(connection))
+    return _records(connection, known, volumes.records(connection))
 
 
-def _records(connection: Connection, known: Sequence[VolumeRecord]) -> tuple[Record, ...]:
-    table, attached = schema.instances, volumes.attachments(known)
-    found = connection.execute(select(table.c.name, table.c.uuid, table.c.body, table.c.decision, *COLUMNS).order_by(table.c.name))
-    made = ((rows.body(Instance, f"instance '{name}'", text), uuid, kept, columns) for name, uuid, text, kept, *columns in found)
-    return tuple(
-        Record(replace(instance, volumes=attached.get(uuid, ())), **{**dict(zip(NAMES, columns, strict=True)), "decision": decision(kept)})
-        for instance, uuid, kept, columns in made
-    )
+def _records(connection: Connection, known: Known, there: Sequence[VolumeRecord]) -> tuple[Record, ...]:
+    table, attached = schema.instances, volumes.attachments(there)
+    found = connection.execute(select(table.c.uuid, table.c.name, table.c.body, *COLUMNS).order_by(table.c.name))
+    return tuple(_record_of(known, attached, *columns) for columns in found)
+
+
+def _record_of(known: Known, attached: Mapping[str, tuple[Attachment, ...]], uuid: str, name: str, text: str, *columns: Any) -> Record:
+    instance, kept = _read(known, uuid, name, text, columns[DECISION])
+    instance = replace(instance, volumes=attached[uuid]) if uuid in attached else instance
+    values: list[Any] = list(columns)
+    values[DECISION] = kept
+    return Record(instance, *values)
+
+
+def _read(known: Known, uuid: str, name: str, text: str, kept: str) -> tuple[Instance, Decision]:
+    before = known.get(uuid)
+    if before is not None and before[0] == text and before[1] == kept:
+        return before[2:]
+    made = rows.body(Instance, f"instance '{name}'", text), decision(kept)
+    known[uuid] = text, kept, *made
+    return made
 
 
 def decision(stored: str) -> Decision:
@@ -48,11 +67,11 @@ def capacities(connection: Connection) -> dict[str, Capacity]:
     return {name: rows.body(Capacity, f"host '{name}'", text) for name, text in found}
 
 
-def snapshot(connection: Connection) -> Snapshot:
+def snapshot(connection: Connection, known: Known) -> Snapshot:
     """What placement decides on."""
     number, volume = connection.execute(select(schema.meta.c.next_number, schema.meta.c.next_volume)).one()
-    known = volumes.records(connection)
-    return Snapshot(_records(connection, known), number, capacities(connection), known, volume)
+    there = volumes.records(connection)
+    return Snapshot(_records(connection, known, there), number, capacities(connection), there, volume)
 
 
 def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement], at: str) -> tuple[Record, ...]:

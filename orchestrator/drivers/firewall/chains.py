@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import re
@@ -66,10 +67,16 @@ def zone(fabric: Fabric, found: Port) -> int:
 
 def addresses(found: Port, version: int) -> tuple[str, ...]:
     """The port's addresses of one IP version, in their one form."""
-    every = (ipaddress.ip_address(each) for each in found.fixed_ips)
+    return _written(found.fixed_ips, version)
+
+
+@functools.lru_cache(maxsize=1024)
+def _written(addresses: tuple[str, ...], version: int) -> tuple[str, ...]:
+    every = (ipaddress.ip_address(each) for each in addresses)
     return tuple(str(each) for each in every if each.version == version)
 
 
+@functools.lru_cache(maxsize=1024)
 def link_local(mac: str) -> str:
     """The IPv6 link-local address that a guest makes of its MAC address (RFC 4291, modified EUI-64)."""
     part = bytes.fromhex(mac.replace(":", ""))

@@ -5,6 +5,7 @@ In Neutron's order. RETURN lets a packet pass this judgement; the other end's, i
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Iterator
 
@@ -115,5 +116,6 @@ def _rule(fabric: Fabric, rule: desired.Rule, version: int) -> Iterator[str]:
     yield " ".join([*words, "-j", "RETURN"])
 
 
+@functools.lru_cache(maxsize=1024)
 def _host(address: str) -> str:
     return str(ipaddress.ip_network(address))

@@ -85,7 +85,7 @@ def change(
     found: Rules, chains: Mapping[str, Iterable[str]], hooks: Mapping[str, tuple[str, ...]], mine: Mine, policy: str = "- [0:0]"
 ) -> Change:
     """What makes the chains that are `mine`, and the jumps into them, as they are wanted; each rule once. `policy` is what a new chain is declared with."""
-    wanted = {path: tuple(dict.fromkeys(rule(text) for text in each)) for path, each in chains.items()}
+    wanted = {path: _once(each) for path, each in chains.items()}
     unwanted = [path for path in found.chains if mine(path) and path not in wanted]
     places = {place: _Hooks(place, found.hooks.get(place, ()), hooks.get(place, ()), mine) for place in sorted({*found.hooks, *hooks})}
     lines: list[str] = []
@@ -96,6 +96,12 @@ def change(
     kept = {path: each for path, each in found.chains.items() if path not in unwanted}
     hooked = {place: shortened(each.after) for place, each in places.items()}
     return Change(tuple(lines), Rules(kept | wanted, {place: each for place, each in hooked.items() if each}))
+
+
+def _once(texts: Iterable[str]) -> tuple[Rule, ...]:
+    """Each rule once, however it is written."""
+    rules = tuple(map(rule, dict.fromkeys(texts)))
+    return rules if len({each.spec for each in rules}) == len(rules) else tuple(dict.fromkeys(rules))
 
 
 MAKE, UNHOOK, DROP, ADD, HOOK, REMOVE = range(6)
@@ -109,7 +115,8 @@ def _table(table: str, found: Rules, wanted: Mapping[str, tuple[Rule, ...]], pol
         chain = path.partition("/")[2]
         if path not in found.chains:
             yield MAKE, f":{chain} {policy}"
-        yield from _differences(chain, found.chains.get(path, ()), rules)
+        if (before := found.chains.get(path, ())) != rules:  # hardly ever
+            yield from _differences(chain, before, rules)
 
 
 def _differences(chain: str, before: tuple[Rule, ...], after: tuple[Rule, ...]) -> Iterator[tuple[int, str]]:
