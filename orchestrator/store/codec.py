@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-PLAIN = (str, int, float, bool, type(None))
+PLAIN = (str, int, bool, type(None))
 
 
 class CodecError(ValueError):
@@ -48,6 +48,8 @@ def decode(kind: type[T], text: str) -> T:
 @functools.cache
 def _form(kind: Any) -> Form:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is float:
+        return Form(float, functools.partial(_exactly, kind))  # what is written may be an int: it is to be read
     if kind in PLAIN:
         return Form(lambda value: value, functools.partial(_exactly, kind))
     if kind is bytes:
@@ -72,11 +74,15 @@ def _exactly(kind: type, value: Any) -> Any:
 def _record(kind: type) -> Form:
     hints = typing.get_type_hints(kind)
     forms = {field.name: _form(hints[field.name]) for field in dataclasses.fields(kind)}
+    plain = {name: hints[name] for name in forms if hints[name] in PLAIN}
 
     def load(values: Any) -> Any:
         _exactly(dict, values)
         found = {}
         for name, value in values.items():
+            if plain.get(name) is type(value):  # most of all that is ever read
+                found[name] = value
+                continue
             if name not in forms:
                 raise CodecError(f"{kind.__name__} has no field {name!r} in this program")
             try:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.commands.command import Action, Command, Upload
+from orchestrator.model.decision import Weight
 from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Instance, Port
 from orchestrator.ports.writes import Undo
@@ -30,6 +31,11 @@ def test_what_is_written_is_read(value: object) -> None:
 def test_members_of_a_union_keep_their_class(actions: tuple[Action, ...]) -> None:
     back = codec.decode(tuple[Action, ...], codec.encode(tuple[Action, ...], actions))
     assert [(type(one), one) for one in back] == [(type(one), one) for one in actions]
+
+
+def test_a_number_that_is_written_as_a_float_is_read_as_one() -> None:
+    weight = Weight("RAMWeigher", 512, 1, 1)  # Python takes an int for a float
+    assert codec.decode(Weight, codec.encode(Weight, weight)) == weight
 
 
 def port(**changes: object) -> str:
