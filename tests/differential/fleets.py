@@ -25,6 +25,20 @@ CPUS = (
 MULTIPLIERS = (
     "ram", "cpu", "disk", "hypervisor_version", "num_instances", "io_ops", "image_props", "pci", "soft_affinity", "soft_anti_affinity", "build_failure",
 )  # fmt: skip
+DEFAULT = (
+    "ComputeFilter",
+    "ComputeCapabilitiesFilter",
+    "ImagePropertiesFilter",
+    "ServerGroupAntiAffinityFilter",
+    "ServerGroupAffinityFilter",
+)
+ALL = (
+    "AggregateImagePropertiesIsolation", "AggregateInstanceExtraSpecsFilter", "AggregateIoOpsFilter", "AggregateMultiTenancyIsolation",
+    "AggregateNumInstancesFilter", "AggregateTypeAffinityFilter", "AllHostsFilter", "ComputeCapabilitiesFilter", "ComputeFilter",
+    "DifferentHostFilter", "ImagePropertiesFilter", "IoOpsFilter", "IsolatedHostsFilter", "JsonFilter", "MetricsFilter", "NUMATopologyFilter",
+    "NumInstancesFilter", "PciPassthroughFilter", "SameHostFilter", "ServerGroupAffinityFilter", "ServerGroupAntiAffinityFilter",
+    "SimpleCIDRAffinityFilter",
+)  # fmt: skip
 
 
 def flavor(rng: random.Random, **extra_specs: str) -> Case:

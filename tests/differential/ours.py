@@ -111,7 +111,7 @@ def _request(case: dict[str, Any], states: list[HostState]) -> Request:
         flavor,
         image=Image(image["id"], f"/{image['id']}", "00", properties=image.get("properties", {})) if image else NO_IMAGE,
         group=ServerGroup(GROUP, group["policy"], group.get("max_server_per_host", 1)) if group else None,
-        group_hosts=frozenset(homes[each] for each in group["members"]) if group else frozenset(),
+        group_hosts=frozenset(homes[each] for each in group["members"] if each in homes) if group else frozenset(),
         homes={
             each: homes[each] for word in ("same_host", "different_host") for each in wish.get("hints", {}).get(word, ()) if each in homes
         },
@@ -129,3 +129,14 @@ def _options(case: dict[str, Any]) -> Options:
         else:
             changed[name] = tuple(value) if isinstance(value, list) else value
     return Options(enabled_filters=tuple(case["filters"]), multipliers=multipliers, max_attempts=1000, **changed)
+
+
+def next_request(wish: Request, number: int, placed: list[str | None]) -> Request:
+    """The wish again, for an instance of its own; `placed`: where those before it are."""
+    group_hosts = wish.group_hosts | {host for host in placed if host} if wish.group else wish.group_hosts
+    return replace(wish, instance=replace(wish.instance, name=f"{wish.instance.name}-{number}"), group_hosts=group_hosts)
+
+
+def instance(wish: Request, host: str) -> Instance:
+    """The wish placed there."""
+    return instances.new(name=wish.instance.name, host=host, flavor=wish.flavor, image=wish.image, server_group=wish.instance.server_group)

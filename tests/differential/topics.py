@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
-from typing import Any
 
 from tests.differential import fleets, wishes
 from tests.differential.fleets import Case
@@ -237,35 +235,9 @@ def metrics(rng: random.Random) -> Case:
         case["options"]["metrics.weight_of_unavailable"] = rng.choice((-1.0, 0.0, 100.0))
     if rng.random() < 0.3:
         fleets.aggregates(rng, case, lambda: {"metrics_weight_multiplier": rng.choice(("0", "3", "-2.5"))} if rng.random() < 0.7 else {})
-    case["filters"] = [*DEFAULT, "MetricsFilter"] if case["options"]["metrics.required"] or rng.random() < 0.3 else list(DEFAULT)
-    return case
-
-
-def weights(rng: random.Random) -> Case:
-    """Multipliers of the configuration, and of aggregates: the smallest of several wins, what is no number counts as none."""
-    case = fleets.fleet(rng)
-    fleets.spread(rng, case)
-    case["request"]["flavor"].update(vcpus=1, ram=64, disk=1, swap=0, ephemeral=0)
-    case["request"]["image"]["properties"] = fleets.image_properties(rng)
-    options: dict[str, Any] = {
-        f"{word}_weight_multiplier": rng.choice((0.0, 0.5, 2.0, 3.7)) for word in rng.sample(fleets.MULTIPLIERS, rng.randint(0, 5))
-    }
-    if rng.random() < 0.5:
-        options["image_props_weight_multiplier"] = rng.choice((1.0, -1.0, 2.0))
-    if rng.random() < 0.3:
-        options["image_props_weight_setting"] = {"os_distro": 2.0, "hw_disk_bus": rng.choice((0.0, -1.0, 1.0))}
-    for word in ("ram", "cpu", "disk", "hypervisor_version", "num_instances", "io_ops"):
-        if rng.random() < 0.15:
-            options[f"{word}_weight_multiplier"] = rng.choice((-1.0, -2.5))
-    if options:
-        case["options"] = options
-    if rng.random() < 0.5:
-        values = ("0", "1.5", "-3", "2", " 4 ", "many", "")
-        fleets.aggregates(
-            rng,
-            case,
-            lambda: {f"{word}_weight_multiplier": rng.choice(values) for word in rng.sample(fleets.MULTIPLIERS, rng.randint(0, 3))},
-        )
+    case["filters"] = (
+        [*fleets.DEFAULT, "MetricsFilter"] if case["options"]["metrics.required"] or rng.random() < 0.3 else list(fleets.DEFAULT)
+    )
     return case
 
 
@@ -318,78 +290,3 @@ def numa(rng: random.Random) -> Case:
     if specs:
         wish["extra_specs"] = specs
     return case
-
-
-def everything(rng: random.Random) -> Case:
-    """Every filter and every weigher at once."""
-    case = fleets.fleet(rng, rng.randint(4, 9))
-    fleets.spread(rng, case)
-    for host in case["hosts"]:
-        host["zone"] = rng.choice(("nova", "nova", "nova", "east"))
-        host["metrics"] = {word: rng.choice((0, 5, 50)) for word in fleets.METRICS if rng.random() < 0.9}
-        host["pci"] = {"gpu": rng.choice((0, 1, 2))}
-        host["io_ops"] = rng.choice((0, 0, 1, 2, 3))
-    case["request"] |= {"zone": rng.choice(("nova", "nova", None)), "project": rng.choice(fleets.PROJECTS)}
-    case["request"]["flavor"].update(vcpus=1, ram=rng.choice((64, 512)), disk=rng.choice((0, 1)), ephemeral=0, swap=0)
-    there = [each["name"] for host in case["hosts"] for each in host["instances"]]
-    if there and rng.random() < 0.6:
-        policy = rng.choice(("anti-affinity", "soft-affinity", "soft-anti-affinity"))
-        case["request"]["group"] = {"policy": policy, "members": sorted(rng.sample(there, rng.randint(0, min(3, len(there)))))}
-    if rng.random() < 0.4:
-        case["request"]["flavor"]["extra_specs"] = {"aggregate_instance_extra_specs:ssd": "true"}
-    if rng.random() < 0.3:
-        case["request"]["flavor"].setdefault("extra_specs", {})["pci_passthrough:alias"] = "gpu:1"
-    if rng.random() < 0.3:
-        case["request"]["hints"] = {"query": [json.dumps([">=", "$free_ram_mb", 2048])]}
-    words = {
-        "ssd": ("true", "true", "true", "false"),
-        "filter_tenant_id": ("default,blue", "red,blue,default"),
-        "ram_weight_multiplier": ("2", "0.5"),
-    }
-    fleets.aggregates(rng, case, lambda: {word: rng.choice(values) for word, values in words.items() if rng.random() < 0.5})
-    case["options"] = {
-        "metrics.weight_setting": {"cpu.percent": -1.0},
-        "image_props_weight_multiplier": 1.0,
-        "num_instances_weight_multiplier": -0.5,
-    }
-    case["filters"] = list(ALL)
-    return case
-
-
-DEFAULT = (
-    "ComputeFilter",
-    "ComputeCapabilitiesFilter",
-    "ImagePropertiesFilter",
-    "ServerGroupAntiAffinityFilter",
-    "ServerGroupAffinityFilter",
-)
-ALL = (
-    "AggregateImagePropertiesIsolation", "AggregateInstanceExtraSpecsFilter", "AggregateIoOpsFilter", "AggregateMultiTenancyIsolation",
-    "AggregateNumInstancesFilter", "AggregateTypeAffinityFilter", "AllHostsFilter", "ComputeCapabilitiesFilter", "ComputeFilter",
-    "DifferentHostFilter", "ImagePropertiesFilter", "IoOpsFilter", "IsolatedHostsFilter", "JsonFilter", "MetricsFilter", "NUMATopologyFilter",
-    "NumInstancesFilter", "PciPassthroughFilter", "SameHostFilter", "ServerGroupAffinityFilter", "ServerGroupAntiAffinityFilter",
-    "SimpleCIDRAffinityFilter",
-)  # fmt: skip
-TOPICS: dict[str, tuple[Callable[[random.Random], Case], int, tuple[str, ...]]] = {
-    "claims": (claims, 70, ()),
-    "compute": (compute, 15, ()),
-    "zones": (zones, 15, ()),
-    "capabilities": (capabilities, 80, ()),
-    "images": (images, 60, ()),
-    "groups": (groups, 80, ()),
-    "neighbours": (neighbours, 40, ("SameHostFilter", "DifferentHostFilter")),
-    "cidr": (cidr, 25, ("SimpleCIDRAffinityFilter",)),
-    "busy": (busy, 40, ("AggregateIoOpsFilter", "AggregateNumInstancesFilter")),
-    "isolated": (isolated, 40, ("IsolatedHostsFilter",)),
-    "extra_specs": (extra_specs, 60, ("AggregateInstanceExtraSpecsFilter",)),
-    "image_isolation": (image_isolation, 60, ("AggregateImagePropertiesIsolation",)),
-    "tenants": (tenants, 30, ("AggregateMultiTenancyIsolation",)),
-    "types": (types, 25, ("AggregateTypeAffinityFilter",)),
-    "json": (json_query, 70, ("JsonFilter",)),
-    "metrics": (metrics, 60, ()),
-    "weights": (weights, 90, ()),
-    "pci": (pci, 30, ("PciPassthroughFilter",)),
-    "numa": (numa, 60, ("NUMATopologyFilter",)),
-    "everything": (everything, 90, ()),
-}
-"""A topic: how to make a case of it, how many are kept, and the filters that are on beside Nova's default ones."""
