@@ -88,12 +88,19 @@ def remove(connection: Connection, identity: str) -> None:
 
 
 def claim(connection: Connection, uuid: str, wanted: Sequence[Attachment], new: Sequence[Volume], at: str) -> None:
-    """Give an instance that was just recorded its volumes: `new` ones are recorded with it, the others must be free. Raises Conflict."""
-    known = {record.volume.id for record in records(connection)}
+    """Give an instance that was just recorded, or moved, its volumes: `new` ones are recorded with it, the others must be free, or its own.
+
+    Of one that moves nothing is left on the host before: what it had and is to have no more is free. Raises Conflict.
+    """
+    found = {record.volume.id: record for record in records(connection)}
+    own = {identity: record.status for identity, record in found.items() if record.instance == uuid}
     for volume in new:
-        if volume.id in known:
+        if volume.id in found:
             amend(connection, volume, at)
         else:
             add(connection, writes.NewVolume(volume, "available"), at)
     for each in wanted:
-        move(connection, writes.VolumeMove(each.volume.id, "available", "attaching", None, uuid, each.device, each.boot), at)
+        source = own.pop(each.volume.id, "available")
+        move(connection, writes.VolumeMove(each.volume.id, source, "attaching", None, uuid, each.device, each.boot), at)
+    for identity, status in own.items():
+        move(connection, writes.VolumeMove(identity, status, "available"), at)

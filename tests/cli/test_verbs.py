@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.cli import kinds
 from orchestrator.store import database
-from tests.cli.world import NOW, Operator
+from tests.cli.world import NOW, PLAYBOOK, Operator
 
 Golden = Callable[[str, str], None]
 KINDS = ("instances", "hosts", "images", "networks", "ports", "flavors", "keypairs", "runs")
@@ -202,6 +202,8 @@ def test_graph(operator: Operator, golden: Golden, form: str) -> None:
 
 def test_a_failed_build_says_where_and_why(operator: Operator) -> None:
     operator.fleet.fail("n2", "virsh -q -c qemu:///system start", 1, "error: no room in hell\n\x1b[2J")
+    zone = "flavor: tiny, availability_zone: \"{{ 'az2' if item == 2 else 'nova' }}\","  # n2 alone has it: web-2 can go nowhere else
+    operator.write("site.yaml", PLAYBOOK.replace("flavor: tiny,", zone))
     done = operator("apply", "site.yaml")
     assert done.code == 3
     assert "web-2 on n2: failed: n2: spawning.start_domain: virsh" in done.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -63,7 +64,9 @@ def test_a_failed_step_is_undone_and_told_and_the_other_instances_go_on(site: Si
     host = site.fleet.hosts["n1"]
     before = set(host.files), set(host.domains)
     site.fleet.fail("n1", "virsh -q -c qemu:///system start", stderr="error: no memory")
-    report = site.apply("a", "b")
+    wished = site.desired("a", "b")
+    wished = replace(wished, instances={**wished.instances, "a": replace(wished.instances["a"], hosts=("n1",))})  # it can go nowhere else
+    report = apply.apply(site.app, wished)
     assert (report.exit_code, report.recap) == (3, "1 changed, 0 unchanged, 1 failed")
     failed = next(record for record in site.store.records() if record.state == "ERROR")
     assert failed.instance.host == "n1"
@@ -224,9 +227,11 @@ def test_a_store_older_than_the_host_is_refused(site: Site) -> None:
     assert site.store.records() == ()
 
 
-def test_more_than_fits_is_refused_with_the_numbers_and_nothing_is_done(site: Site) -> None:
-    with pytest.raises(errors.NoValidHost, match=r"ram: needs 9000 MiB"):
-        site.apply("a", "b", "c", "d", ram=9000)
+def test_what_fits_nowhere_is_told_with_the_numbers_and_nothing_is_done(site: Site) -> None:
+    report = site.apply("a", "b", ram=90000)
+    assert (report.exit_code, report.recap) == (3, "0 changed, 0 unchanged, 2 failed")
+    for outcome in report.outcomes:
+        assert re.fullmatch(r"no valid host: n1: memory: needs 90000 MiB, \d+ of \d+ free, n2: memory: needs 90000 MiB, .*", outcome.fault)
     assert site.store.records() == ()
     assert all(not host.journal for host in site.fleet.hosts.values())
 

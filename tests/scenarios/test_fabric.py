@@ -146,13 +146,24 @@ def test_where_the_ground_cannot_be_laid_no_guest_starts_and_others_go_on(tenant
 
 def test_a_failed_action_of_the_ground_keeps_its_guests_from_starting(site: Site) -> None:
     site.fleet.fail("n1", "make-bridge", stderr="RTNETLINK answers: Operation not permitted")
-    report = site.apply("a", "b")
+    wished = site.desired("a", "b")
+    wished = replace(wished, instances={**wished.instances, "a": replace(wished.instances["a"], hosts=("n1",))})
+    report = apply.apply(site.app, wished)
     failed = next(each for each in site.store.records() if each.state == "ERROR")
     assert (report.exit_code, failed.instance.host) == (3, "n1")
     assert "Operation not permitted" in str(failed.fault)
     assert site.fleet.hosts["n1"].starts == {}
     site.fleet.heal("n1")
-    assert site.apply("a", "b").exit_code == 0
+    assert apply.apply(site.app, wished).exit_code == 0
+
+
+def test_instances_leave_a_host_whose_ground_cannot_be_laid(site: Site) -> None:
+    site.fleet.fail("n1", "make-bridge", stderr="RTNETLINK answers: Operation not permitted")
+    report = site.apply("a", "b")
+    assert report.recap == "2 changed, 0 unchanged, 0 failed"
+    assert report.exit_code == 3
+    assert {each.instance.host for each in site.store.records()} == {"n2"}
+    assert [(each.host, each.status) for each in report.hosts if each.status == "failed"] == [("n1", "failed")]
 
 
 def test_what_is_missing_is_shown_and_mended_without_a_move_of_an_instance(site: Site) -> None:
