@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from orchestrator.drivers.firewall import chains, layout, restore, strays
+from orchestrator.drivers.firewall import again, chains, layout, restore, strays
 from orchestrator.facts import bridge_nf, rules
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors, names
@@ -49,9 +49,15 @@ def _devices(facts: Facts) -> tuple[str, ...]:
 
 
 def _change(fabric: Fabric, facts: Facts) -> restore.Change:
-    found = _rules(fabric, facts)
+    return _changed(fabric, facts[rules.Key(TOOL, names.owner(fabric.lineage))], facts[bridge_nf.Key()])
+
+
+@again.Again
+def _changed(fabric: Fabric, there: object, host: object) -> restore.Change:
+    found = there if isinstance(there, rules.Rules) else rules.Rules()
     if found.trouble:
         return restore.Change((), found)
-    wanted = strays.keep(found, layout.frames(fabric), strays.of(fabric, found, _devices(facts)))
+    devices = host.devices if isinstance(host, bridge_nf.BridgeNf) else ()
+    wanted = strays.keep(found, layout.frames(fabric), strays.of(fabric, found, devices))
     hooks = {place: each for place, each in layout.frame_hooks(fabric).items() if f"{place.partition('/')[0]}/{each[0]}" in wanted}
     return restore.change(found, wanted, hooks, lambda path: layout.mine_of_frames(fabric, path), "RETURN")

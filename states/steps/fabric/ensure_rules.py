@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from orchestrator.commands.command import Action, Command
-from orchestrator.drivers.firewall import chains, flows, layout, restore, strays
+from orchestrator.drivers.firewall import again, chains, flows, layout, restore, strays
 from orchestrator.facts import bridge_nf, ipset, rules
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors, names
@@ -100,16 +100,24 @@ def _devices(facts: Facts) -> tuple[str, ...]:
     return host.devices if isinstance(host, bridge_nf.BridgeNf) else ()
 
 
-def _changes(fabric: Fabric, facts: Facts) -> dict[int, restore.Change]:
+def _changes(fabric: Fabric, facts: Facts) -> Mapping[int, restore.Change]:
     """By IP version."""
-    return {version: _change(fabric, facts, version) for version in TOOLS}
+    host = facts[bridge_nf.Key()]
+    return _all_changes(fabric, *(facts[rules.Key(tool, names.owner(fabric.lineage))] for tool in TOOLS.values()), host)
 
 
-def _change(fabric: Fabric, facts: Facts, version: int) -> restore.Change:
-    found = _rules(fabric, facts, version)
+@again.Again
+def _all_changes(fabric: Fabric, four: object, six: object, host: object) -> Mapping[int, restore.Change]:
+    """Of what is found of both, and of the host's devices."""
+    devices = host.devices if isinstance(host, bridge_nf.BridgeNf) else ()
+    there = {version: found if isinstance(found, rules.Rules) else rules.Rules() for version, found in ((4, four), (6, six))}
+    return {version: _change(fabric, found, devices, version) for version, found in there.items()}
+
+
+def _change(fabric: Fabric, found: rules.Rules, devices: tuple[str, ...], version: int) -> restore.Change:
     if found.trouble:  # and nothing to be judged: there is nothing of ours where the tool does not work
         return restore.Change((), found)
-    kept = strays.of(fabric, found, _devices(facts))
+    kept = strays.of(fabric, found, devices)
     wanted = strays.keep(found, layout.rules(fabric, version), kept)
     return restore.change(found, wanted, layout.hooks(fabric) if wanted else {}, lambda path: layout.mine(fabric, path))
 
