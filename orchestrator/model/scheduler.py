@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 FILTERS = (
     "ComputeFilter",
+    "ComputeCapabilitiesFilter",
+    "ImagePropertiesFilter",
     "ServerGroupAntiAffinityFilter",
     "ServerGroupAffinityFilter",
 )

@@ -17,7 +17,7 @@ from orchestrator.model import errors
 from orchestrator.model.decision import NOTED, Decision, Weight
 from orchestrator.model.instance import Instance
 from orchestrator.model.scheduler import Options
-from orchestrator.scheduling import rooms
+from orchestrator.scheduling import aggregates, rooms
 from orchestrator.scheduling.host_state import HostState, Request
 from orchestrator.scheduling.rooms import Weigher
 
@@ -192,12 +192,9 @@ def normalised(raw: Sequence[float], weigher: Weigher) -> list[float]:
 
 
 def multiplier(state: HostState, weigher: Weigher, options: Options) -> float:
-    """Of the aggregates that say something of it the least, else what the options say (nova utils.get_weight_multiplier)."""
-    own = [each.metadata[weigher.MULTIPLIER] for each in state.host.aggregates if weigher.MULTIPLIER in each.metadata]
-    try:
-        return min(map(float, own)) if own else options.multipliers.get(weigher.MULTIPLIER, 1.0)
-    except ValueError:
-        return options.multipliers.get(weigher.MULTIPLIER, 1.0)
+    """Of the aggregates that say something of it the least, else what the options say (nova utils.get_weight_multiplier); times the weigher's SIGN."""
+    own = aggregates.least(state.host, weigher.MULTIPLIER, float, options.multipliers.get(weigher.MULTIPLIER, 1.0))
+    return float(getattr(weigher, "SIGN", 1.0)) * own
 
 
 def _chance(options: Options, weights: Sequence[float], seed: str) -> int:

@@ -27,7 +27,7 @@ class Filter(Protocol):
 
 
 class Weigher(Protocol):
-    """See `weighers`; LOW and HIGH need not be there."""
+    """See `weighers`; LOW, HIGH and SIGN need not be there."""
 
     NAME: str
     MULTIPLIER: str

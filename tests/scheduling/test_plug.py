@@ -12,6 +12,7 @@ from orchestrator.model.desired import Desired, Flavor, InstanceRequest, Network
 from orchestrator.model.fabric import segment_id
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Port
+from orchestrator.model.scheduler import Options
 from orchestrator.scheduling import addresses, bind, host_state
 from orchestrator.scheduling.prefilters import physical_network, tunnel_end
 from tests.samples import instances

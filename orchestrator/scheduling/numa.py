@@ -1,0 +1,69 @@
+"""Where on a host a guest's NUMA nodes go (nova/virt/hardware.py numa_fit_instance_to_host).
+
+Pages are not counted: a guest of large pages that its node has no room for fails to start, and goes to an alternate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.model.desired import Flavor
+from orchestrator.model.host import Cell, Host
+from orchestrator.rendering import topology
+from orchestrator.scheduling.host_state import HostState
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A NUMA node of the host, with what the nodes of guests use of it: processors, memory in MiB."""
+
+    cell: Cell
+    cpus: int = 0
+    memory: int = 0
+
+
+def usage(state: HostState) -> tuple[Usage, ...]:
+    """All nodes of the host. Instances without nodes of their own run wherever there is room, and count for none (Nova)."""
+    cpus = {cell.id: 0 for cell in state.capacity.cells}
+    memory = dict(cpus)
+    for resident in state.residents:
+        for place, cell in zip(resident.cells, topology.cells(resident.flavor) if resident.cells else (), strict=True):
+            if place in cpus:
+                cpus[place] += len(cell.cpus)
+                memory[place] += cell.memory
+    return tuple(Usage(cell, cpus[cell.id], memory[cell.id]) for cell in state.capacity.cells)
+
+
+def fit(state: HostState, flavor: Flavor) -> tuple[int, ...] | None:
+    """The host's node for each of the guest's, all different; () for a guest without any, None when they do not fit.
+
+    Of several ways the first, the emptiest nodes before others unless all are needed: fewest processors used, then most memory free. A node of
+    the guest fits within one of the host, and both ratios hold for each. Raises UnfitError for a flavor that makes no nodes.
+    """
+    wanted, there = topology.cells(flavor), usage(state)
+    if len(wanted) > len(there):
+        return None
+    if len(wanted) < len(there):
+        there = tuple(sorted(there, key=lambda each: (each.cpus, each.memory - each.cell.memory_mb)))
+    return _assigned(wanted, there, state.host)
+
+
+def holds(node: Usage, cell: topology.Cell, host: Host) -> bool:
+    """Whether the host's node has room for the guest's: whole in it, and with what is used there within the ratios."""
+    cpus, memory = len(node.cell.cpus), node.cell.memory_mb
+    whole = len(cell.cpus) <= cpus and cell.memory <= memory
+    shared = node.cpus + len(cell.cpus) <= cpus * host.cpu_allocation_ratio
+    return whole and shared and node.memory + cell.memory <= memory * host.ram_allocation_ratio
+
+
+def _assigned(wanted: Sequence[topology.Cell], free: Sequence[Usage], host: Host) -> tuple[int, ...] | None:
+    """A node of `free` for each that is wanted, the first ones that go together."""
+    if not wanted:
+        return ()
+    for number, node in enumerate(free):
+        if holds(node, wanted[0], host):
+            rest = _assigned(wanted[1:], (*free[:number], *free[number + 1 :]), host)
+            if rest is not None:
+                return (node.cell.id, *rest)
+    return None
