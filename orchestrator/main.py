@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import gc
 import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from orchestrator.cli.interruption import Interruption, again
 from orchestrator.model import errors
 
 if TYPE_CHECKING:
+    from orchestrator.connections.choose import ChosenTransport
     from orchestrator.engine.context import Progress
     from orchestrator.model.desired import Desired
     from orchestrator.model.host import Inventory
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from orchestrator.ports.store import Store
     from orchestrator.ports.transport import Transport
     from orchestrator.services.app import App
+
+GARBAGE = 100_000
+"""Objects made between two searches for cycles: with Python's own 700, imports alone are searched through for a tenth of a short command's time."""
 
 
 class SystemClock:
@@ -97,9 +102,20 @@ class Wiring:
 
     @cached_property
     def transport(self) -> Transport:
-        from orchestrator.connections import choose, sealed
+        from orchestrator.connections import sealed
 
-        return sealed.SealedTransport(choose.ChosenTransport(self.settings.timeout), self._secrets)
+        return sealed.SealedTransport(self._ways, self._secrets)
+
+    @cached_property
+    def _ways(self) -> ChosenTransport:
+        from orchestrator.connections import choose
+
+        return choose.ChosenTransport(self.settings.timeout)
+
+    def reach(self, hosts: Iterable[str]) -> None:
+        """Begin to connect to the hosts; see cli.wiring."""
+        known = self.inventory().hosts
+        self._ways.open([known[name] for name in dict.fromkeys(hosts) if name in known], self.settings.forks)
 
     def _secrets(self) -> Secrets:
         from orchestrator import store
@@ -167,6 +183,7 @@ def _default_store() -> str:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    gc.set_threshold(GARBAGE)
     arguments = sys.argv[1:]
     interruption = Interruption(again(arguments))
     interruption.install()

@@ -25,8 +25,6 @@ def apply(wiring: Wiring, files: tuple[Path, ...], check: bool, diff: bool, outp
 
     Instances that are as wanted are not touched; what is not in the files is left alone.
     """
-    from orchestrator.services import apply as service
-
     saved = planfile.found(files)
     if saved:
         planfile.restore(wiring, saved)
@@ -35,6 +33,9 @@ def apply(wiring: Wiring, files: tuple[Path, ...], check: bool, diff: bool, outp
         context = click.get_current_context()
         context.exit(4 if plan.show(wiring, files, output, whole=diff).partial else 0)
     desired = playbooks.desired(wiring, files)
+    wiring.reach(playbooks.concerned(desired))
+    from orchestrator.services import apply as service  # late: hosts answer meanwhile
+
     with progress.shown(wiring) as report:
         app = wiring.app(report, planfile.resume(saved) if saved else "")
         done = service.apply(app, desired, saved.fingerprint if saved else None)

@@ -28,6 +28,11 @@ def instances(wiring: Wiring, names: Sequence[str], host: str | None, everything
     return limited(wiring, found, homes)
 
 
+def reach(wiring: Wiring, names: Sequence[str]) -> None:
+    """Begin to connect to the hosts of the instances called so."""
+    wiring.reach(record.instance.host for record in wiring.store.records() if record.instance.name in names)
+
+
 def check(names: Sequence[str], known: Sequence[str] | dict[str, str], what: str = "instance", verb: str = "get instances") -> None:
     """Raises NotFound for a name that is not known, with one that is like it."""
     for name in names:

@@ -29,8 +29,6 @@ def destroy(wiring: Wiring, targets: tuple[str, ...], with_volumes: bool, yes: b
 
     What else a playbook declares is only a wish and needs no deleting; images stay in the hosts' caches.
     """
-    from orchestrator.services import lifecycle, volumes
-
     left = _left(wiring) if with_volumes else {}
     names = _names(wiring, targets, left)
     if not names and not wiring.settings.inventory:
@@ -40,6 +38,9 @@ def destroy(wiring: Wiring, targets: tuple[str, ...], with_volumes: bool, yes: b
     there = {record.instance.name for record in wiring.store.records()}
     if names and not yes:
         _ask(names, owned)
+    chosen.reach(wiring, names)
+    from orchestrator.services import lifecycle, volumes  # late: hosts answer meanwhile
+
     with progress.shown(wiring) as report:
         app = wiring.app(report)
         done = lifecycle.act(app, "destroy", [name for name in names if name in there], with_volumes)

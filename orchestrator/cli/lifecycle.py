@@ -14,9 +14,10 @@ _options = options.together(
 
 
 def _act(wiring: Wiring, verb: str, names: tuple[str, ...], host: str | None, everything: bool, output: str) -> None:
-    from orchestrator.services import lifecycle
-
     picked = chosen.instances(wiring, names, host, everything)
+    chosen.reach(wiring, picked)
+    from orchestrator.services import lifecycle  # late: hosts answer meanwhile
+
     with progress.shown(wiring) as report:
         done = lifecycle.act(wiring.app(report), verb, picked)
     progress.end(wiring, done, output)

@@ -43,12 +43,13 @@ def plan(wiring: Wiring, files: tuple[Path, ...], diff: bool, detailed_exitcode:
 
 def show(wiring: Wiring, files: Sequence[Path], form: str, whole: bool) -> Plan:
     """Make the plan and print it; into a file as well when `form` names one."""
-    from orchestrator.planning import show as text
-    from orchestrator.services import plan as service
-
     if form in NO_FILES:
         raise errors.UsageError(f"a plan has no form {form!r}", "-o", "forms are table and json", f"for a file of that name: -o ./{form}")
     desired = playbooks.desired(wiring, files)
+    wiring.reach(playbooks.concerned(desired))
+    from orchestrator.planning import show as text  # late: hosts answer meanwhile
+    from orchestrator.services import plan as service
+
     made, _ = service.plan(wiring.app(), desired)
     if form == "json":
         output.data(form, document(made))

@@ -23,6 +23,11 @@ def desired(wiring: Wiring, files: Sequence[Path]) -> Desired:
     return limit.narrow(found, wiring.store.records(), set(hosts(wiring)))
 
 
+def concerned(desired: Desired) -> list[str]:
+    """The hosts that its instances may be on."""
+    return [host for wish in desired.instances.values() for host in wish.hosts]
+
+
 def hosts(wiring: Wiring) -> tuple[str, ...]:
     """The hosts that --limit leaves, by name; all of them without it. Raises NotFound when that is none."""
     return pattern.select(wiring.settings.limit or "all", wiring.inventory())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -48,6 +48,9 @@ class Wiring(Protocol):
 
     @property
     def lab(self) -> Lab: ...
+
+    def reach(self, hosts: Iterable[str]) -> None:
+        """Begin to connect to these of the inventory, while what else it takes is imported and read. What goes wrong is told when a host is needed."""
 
     def app(self, report: Callable[[Progress], None] | None = None, resume: str = "") -> App:
         """Everything a use case needs.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from orchestrator.commands.command import Batch, Record
 from orchestrator.connections import local, ssh, watchdog
@@ -23,6 +23,10 @@ class ChosenTransport:
         """Run the batch on the host; see the port."""
         chosen = self._local if host.connection == "local" else self._ssh
         return chosen.run(host, batch, on_record)
+
+    def open(self, hosts: Iterable[Host], forks: int) -> None:
+        """Begin to connect to those that are reached over SSH; see SshTransport."""
+        self._ssh.open([host for host in hosts if host.connection != "local"], forks)
 
     def trips(self, host: str) -> int:
         """Batches sent to the host so far."""

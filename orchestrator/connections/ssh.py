@@ -7,11 +7,12 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.command import Batch, Record
 from orchestrator.connections import connect, exchange, library, route, ssh_config, watchdog
+from orchestrator.model import errors
 from orchestrator.model.host import Host
 
 if TYPE_CHECKING:
@@ -31,6 +32,30 @@ class SshTransport:
         self._opening: dict[tuple[route.Hop, ...], threading.Lock] = collections.defaultdict(threading.Lock)
         self._gates: dict[tuple[str, int], threading.BoundedSemaphore] = {}
         self._trips: collections.Counter[str] = collections.Counter()
+        self._lost: dict[tuple[route.Hop, ...], errors.HostError] = {}
+
+    def open(self, hosts: Iterable[Host], forks: int) -> None:
+        """Begin to connect to the hosts, `forks` at a time, while the caller does something else; what goes wrong is raised by `run`."""
+        waiting = collections.deque(hosts)
+
+        def work() -> None:
+            while waiting:
+                with contextlib.suppress(IndexError):  # another thread took the last one
+                    self._open(waiting.popleft())
+
+        for _ in range(min(forks, len(waiting))):
+            threading.Thread(target=work, daemon=True).start()  # daemon: nobody waits for a host that no batch went to
+
+    def _open(self, host: Host) -> None:
+        try:
+            library.load()
+            hops = route.resolve(host, self._config)
+        except errors.HostError:  # `run` finds the same
+            return
+        try:
+            self._connection(hops)
+        except errors.HostError as error:
+            self._lost[hops] = error
 
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         """Run the batch on the host; see the port. Raises Unreachable, OutcomeUnknown, and HostError when the host refused it untouched."""
@@ -65,6 +90,8 @@ class SshTransport:
         with self._lock:
             opening = self._opening[hops]
         with opening:
+            if (lost := self._lost.pop(hops, None)) is not None:  # to try again at once would cost its time once more
+                raise lost
             known = self._connections.get(hops)
             if known is not None and known.alive:
                 return known

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from types import ModuleType
 
-from orchestrator import facts as room
 from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
@@ -16,18 +14,9 @@ Facts = Mapping[Key, object]
 """What is true: key -> value, None when the thing is not there. A key that is missing was not looked at."""
 
 
-def _kinds() -> dict[type, ModuleType]:
-    names = sorted(module.name for module in pkgutil.iter_modules(room.__path__))
-    modules = (importlib.import_module(f"{room.__name__}.{name}") for name in names if name != "gather")
-    return {key: module for module in modules for key in getattr(module, "KEYS", (module.Key,))}
-
-
-_KINDS = _kinds()
-
-
 def kind(key: Key) -> ModuleType:
-    """The module that knows the key."""
-    return _KINDS[type(key)]
+    """The module that knows the key: the one it is from."""
+    return sys.modules[type(key).__module__]
 
 
 def _groups(keys: Iterable[Key]) -> list[tuple[ModuleType, list[Key]]]:

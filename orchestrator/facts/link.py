@@ -38,7 +38,6 @@ class Addresses:
         return "addresses of the host"
 
 
-KEYS = (Key, Marked, Addresses)
 SWITCHES = ("openvswitch", "tun")
 """Kinds of an Open vSwitch bridge's own device, with its datapath in the kernel and in user space."""
 

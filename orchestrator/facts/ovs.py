@@ -54,9 +54,6 @@ class Marked:
         return f"Open vSwitch bridges of {self.owner}"
 
 
-KEYS = (Key, Bridge, Marked)
-
-
 @dataclass(frozen=True, slots=True)
 class Port:
     """`tag`: its VLAN, 0 for the untagged, None for all of them. `ids`: its external_ids that mean something here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator import main
@@ -22,6 +23,9 @@ class Slow(main.Wiring):
         folder = Path(os.environ["FLEET"])
         self.transport = FakeFleet.load(folder) if folder.exists() else FakeFleet(["n1", "n2"], folder)  # type: ignore[assignment,misc]
         self.transport.on_action = slow  # type: ignore[attr-defined]
+
+    def reach(self, hosts: Iterable[str]) -> None:
+        """Hosts in memory need no connection."""
 
 
 def slow(*what: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +77,9 @@ class Wired(main.Wiring):
     @cached_property
     def transport(self) -> FakeFleet:  # type: ignore[override]
         return self.fleet
+
+    def reach(self, hosts: Iterable[str]) -> None:
+        """Hosts in memory need no connection."""
 
 
 @dataclass(frozen=True)
