@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.facts.gather import Facts
@@ -41,6 +41,9 @@ class Refused:
     error: errors.NoValidHost
 
 
+Asked = Callable[[Sequence[host_state.HostState], host_state.Request], None]
+
+
 def place(
     requests: Sequence[InstanceRequest],
     desired: Desired,
@@ -49,11 +52,12 @@ def place(
     seen: Snapshot,
     options: Options,
     anew: bool = True,
+    asked: Asked = lambda states, request: None,
 ) -> tuple[tuple[Placement, ...], tuple[Refused, ...]]:
     """A placement for each request in order, as far as there is room, and the rest.
 
     A request for an instance that is recorded moves it to another host: its own failed to build it, and nothing of it is left there. `anew`: when
-    no other can take it, those that failed are asked again.
+    no other can take it, those that failed are asked again. `asked` is told of each request, and the hosts as they are by then.
     Raises Conflict for an address or a volume that is taken.
     """
     facts = {site.host.name: site.facts for site in sites}
@@ -73,7 +77,7 @@ def place(
         own = here.volumes(request, record)
         mine = number_of(record.instance) if record else number
         try:
-            decision = _decided(here.fleet, here.request(request, own, record), f"{lineage}/{mine}", anew)
+            decision = _decided(here.fleet, here.request(request, own, record), f"{lineage}/{mine}", anew, asked)
         except errors.NoValidHost as error:
             refused.append(Refused(request, error))
             continue
@@ -87,13 +91,14 @@ def place(
     return tuple(made), tuple(refused)
 
 
-def _decided(fleet: pick.Fleet, wish: host_state.Request, seed: str, anew: bool) -> Decision:
+def _decided(fleet: pick.Fleet, wish: host_state.Request, seed: str, anew: bool, asked: Asked) -> Decision:
+    asked(fleet.states, wish)
     try:
         return fleet.pick(wish, seed)
     except errors.NoValidHost:
         if not (anew and wish.tried):
             raise
-        return fleet.pick(dataclasses.replace(wish, tried=()), seed)
+        return _decided(fleet, dataclasses.replace(wish, tried=()), seed, anew, asked)
 
 
 def number_of(instance: Instance) -> int:

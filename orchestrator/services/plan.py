@@ -55,15 +55,10 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     storage_changes, missed = storage.plan(app, [volume for volume in volumes.wanted if volume.id not in lost], volumes.fresh)
     lost = {**lost, **missed}
     wishes = list(desired.instances.values())
-    _refuse_changes({record.instance.name: record for record in snapshot.records}, wishes, desired)
+    refuse_changes({record.instance.name: record for record in snapshot.records}, wishes, desired)
     records = {record.instance.name: _amended(record, desired) for record in snapshot.records}
-    moving = {
-        name
-        for name, record in records.items()
-        if name in desired.instances and desired.instances[name].state != "absent" and moves(record)
-    }
     known = [records[wish.name] for wish in wishes if wish.name in records]
-    new = [wish for wish in wishes if wish.name in moving or (wish.name not in records and wish.state != "absent")]
+    new = homeless(wishes, records)
     instances = [record.instance for record in records.values()]
     before = grounds.of(app, instances, desired)
     hosts = _hosts(app, known, new, grounds.concerned(app, before))
@@ -71,7 +66,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     names = {each.volume.name: str(each.problem) for each in lost.values()}
     stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
     stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
-    placing = _Placing([wish for wish in new if wish.name not in stranded], desired, _sites(app, seen), app, anew)
+    placing = _Placing([wish for wish in new if wish.name not in stranded], desired, sites(app, seen), app, anew)
     placements, refused = placing.decide(snapshot)
     moved = {placement.instance.name: records[placement.instance.name] for placement in placements if placement.instance.name in records}
     left = {each.request.name for each in refused}  # of hosts that failed, there is none to go to in this run
@@ -86,7 +81,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     changes = [_held(change, lost) for change in changes]
     lonely = [wish for wish in new if wish.name in stranded and wish.name not in records]
     changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in lonely]
-    changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused if each.request.name not in records]
+    changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused]
     order = {wish.name: number for number, wish in enumerate(wishes)}
     changes.sort(key=lambda change: order[change.name])
     unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
@@ -103,12 +98,18 @@ def _amended(record: Record, desired: Desired) -> Record:
     return dataclasses.replace(record, instance=compare.amended(record.instance, wish, desired, anew))
 
 
+def homeless(wishes: Sequence[InstanceRequest], records: Mapping[str, Record]) -> list[InstanceRequest]:
+    """Wishes that a host is to be found for: new ones, and those that move."""
+    there = [wish for wish in wishes if wish.state != "absent"]
+    return [wish for wish in there if wish.name not in records or moves(records[wish.name])]
+
+
 def moves(record: Record) -> bool:
     """Whether another host is to be asked: its own failed to build it, and nothing of it is left there."""
     return record.state == "ERROR" and record.instance.host in record.decision.tried and not record.instance.launched
 
 
-def _sites(app: App, seen: Mapping[str, Observation]) -> list[place.Site]:
+def sites(app: App, seen: Mapping[str, Observation]) -> list[place.Site]:
     """Every host of the inventory that was asked, as far as it answered."""
     failed = app.store.failed_builds()
     known = app.store.capacities()
@@ -148,7 +149,8 @@ def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], co
     return [app.inventory.hosts[name] for name in wanted]
 
 
-def _refuse_changes(records: Mapping[str, Record], wishes: Sequence[InstanceRequest], desired: Desired) -> None:
+def refuse_changes(records: Mapping[str, Record], wishes: Sequence[InstanceRequest], desired: Desired) -> None:
+    """Raises SpecErrors when the wishes say something else of instances and networks than what these were made of."""
     found = []
     for wish in wishes:
         changed = compare.differences(records[wish.name].instance, wish, desired) if wish.name in records and wish.state != "absent" else ()
