@@ -52,7 +52,8 @@ def recap(wiring: Wiring, report: Report) -> None:
     """How it ended: what did not go well and why, drift that was seen, the counts; the round trips when verbose."""
     for outcome in report.outcomes:
         if outcome.status in BAD and outcome.host not in report.unreachable:
-            output.tell(f"{outcome.name} on {outcome.host}: {outcome.status}: {outcome.fault}", fg="red")
+            place = f" on {outcome.host}" if outcome.host else ""  # no host took it
+            output.tell(f"{outcome.name}{place}: {outcome.status}: {outcome.fault}", fg="red")
     for outcome in report.hosts:
         if outcome.status in BAD and outcome.host not in report.unreachable:
             output.tell(f"host {outcome.host}: {outcome.status}: {outcome.fault}", fg="red")

@@ -57,7 +57,7 @@ def place(
     """A placement for each request in order, as far as there is room, and the rest.
 
     A request for an instance that is recorded moves it to another host: its own failed to build it, and nothing of it is left there. `anew`: when
-    no other can take it, those that failed are asked again. `asked` is told of each request, and the hosts as they are by then.
+    no other can take it, or enough failed, those that did are asked again. `asked` is told of each request, and the hosts as they are by then.
     Raises Conflict for an address or a volume that is taken.
     """
     facts = {site.host.name: site.facts for site in sites}
@@ -77,7 +77,10 @@ def place(
         own = here.volumes(request, record)
         mine = number_of(record.instance) if record else number
         try:
-            decision = _decided(here.fleet, here.request(request, own, record), f"{lineage}/{mine}", anew, asked)
+            wish = here.request(request, own, record)
+            if anew and len(wish.tried) >= options.max_attempts:
+                wish = dataclasses.replace(wish, tried=())
+            decision = _decided(here.fleet, wish, f"{lineage}/{mine}", anew, asked)
         except errors.NoValidHost as error:
             refused.append(Refused(request, error))
             continue

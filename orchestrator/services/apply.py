@@ -40,15 +40,16 @@ def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
 
     def work(run: Run) -> Report:
         plan, (outcomes, hosts) = once(run, desired, fingerprint)
-        first = ROUNDS
+        first, nowhere = ROUNDS, dict[str, str]()
         while again := _again(app, desired, outcomes):
-            _, (more, wired) = once(run, dataclasses.replace(desired, instances=again), None, first)
+            anew, (more, wired) = once(run, dataclasses.replace(desired, instances=again), None, first)
+            nowhere |= {change.name: change.why for change in anew.unplaced}
             outcomes, hosts, first = outcomes | more, grounds.merged(hosts, wired), first + ROUNDS
             if not more:
                 break  # no other host can take them
         failed = {name for name, each in hosts.items() if each.status != "changed"}
         hosts = grounds.merged(hosts, grounds.follow(app, app.context(run), first, failed | plan.unreachable.keys()))
-        return _report(app, run, plan, outcomes, hosts)
+        return _report(app, run, plan, _told(outcomes, nowhere), hosts)
 
     return running.run(app, "apply", (*desired.instances, *(f"volume/{name}" for name in desired.volumes)), work)
 
@@ -65,6 +66,12 @@ def _again(app: App, desired: Desired, outcomes: Mapping[str, Outcome]) -> dict[
     }
     gone = {name for name, each in outcomes.items() if each.state == "DELETED" and desired.instances[name].state != "absent"}
     return {name: wish for name, wish in desired.instances.items() if name in failed | gone and not app.stopping.is_set()}
+
+
+def _told(outcomes: Mapping[str, Outcome], nowhere: Mapping[str, str]) -> dict[str, Outcome]:
+    """The outcomes, with why no other host took what its own failed to build."""
+    fault = {name: f"{each.fault}; no other host can take it: {nowhere[name]}" for name, each in outcomes.items() if name in nowhere}
+    return {name: dataclasses.replace(each, fault=fault[name]) if name in fault else each for name, each in outcomes.items()}
 
 
 def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None, anew: bool) -> Plan:
@@ -122,6 +129,7 @@ def _noted(app: App, desired: Desired) -> list[Write]:
         "network": desired.networks,
         "keypair": desired.keypairs,
         "security_group": desired.security_groups,
+        "server_group": desired.server_groups,
     }
     fresh = [
         Resource(kind, name, json.dumps(dataclasses.asdict(noun), sort_keys=True, default=dict))
