@@ -70,8 +70,9 @@ def _again(app: App, desired: Desired, outcomes: Mapping[str, Outcome]) -> dict[
 
 def _told(outcomes: Mapping[str, Outcome], nowhere: Mapping[str, str]) -> dict[str, Outcome]:
     """The outcomes, with why no other host took what its own failed to build."""
-    fault = {name: f"{each.fault}; no other host can take it: {nowhere[name]}" for name, each in outcomes.items() if name in nowhere}
-    return {name: dataclasses.replace(each, fault=fault[name]) if name in fault else each for name, each in outcomes.items()}
+    left = [name for name, each in outcomes.items() if name in nowhere and each.status == "failed"]
+    told = {name: f"{outcomes[name].fault}; no other host can take it: {nowhere[name]}" for name in left}
+    return {**outcomes, **{name: dataclasses.replace(outcomes[name], fault=fault) for name, fault in told.items()}}
 
 
 def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None, anew: bool) -> Plan:
