@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import heapq
 import itertools
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,13 +39,19 @@ class _Column:
 
     def weigh(self, numbers: Sequence[int]) -> None:
         """Weigh anew: those of `numbers`, or all when the least or the greatest value is another one by now."""
-        low, high = bounds(self.raw, self.weigher)
-        if (low, high) != self.bounds or len(numbers) == len(self.raw):
+        found = bounds(self.raw, self.weigher)
+        if found != self.bounds or len(numbers) == len(self.raw):
             normal = normalised(self.raw, self.weigher) if any(self.multipliers) else []
-            self.bounds, self.weighted = (low, high), list(map(operator.mul, self.multipliers, normal))
+            self.bounds, self.weighted = found, list(map(operator.mul, self.multipliers, normal))
         elif self.weighted:
+            low, high = found
             for number in numbers:
                 self.weighted[number] = self.multipliers[number] * ((self.raw[number] - low) / (high - low))
+
+    def drop(self, number: int) -> None:
+        """The host does not fit any more."""
+        for values in filter(None, (self.raw, self.multipliers, self.weighted)):
+            del values[number]
 
 
 @dataclass(slots=True)
@@ -93,7 +101,10 @@ class Fleet:
         columns, total = shape.counting, [0.0] * len(shape.fit)
         for column in columns:
             total = list(map(operator.add, total, column.weighted))
-        order = sorted(range(len(total)), key=total.__getitem__, reverse=True)  # stable: of equals the first
+        asked = (
+            len(total) if self._options.shuffle_best_same_weighed_hosts else max(self._options.max_attempts, self._options.host_subset_size)
+        )
+        order = heapq.nlargest(asked, range(len(total)), key=total.__getitem__)  # of equals the first, as sorted() would
         best = order.pop(_chance(self._options, [total[each] for each in order], seed))
         return Decision(
             self._name(shape.fit[best]),
@@ -115,26 +126,40 @@ class Fleet:
             if len(self._shapes) >= KEPT:
                 del self._shapes[next(iter(self._shapes))]  # the oldest
             shape = self._shapes[key] = _Shape([""] * len(self.states), stale=set(range(len(self.states))))
-        before = {place: bool(shape.reasons[place]) for place in shape.stale}
-        for place in shape.stale:
-            shape.reasons[place] = self._reject(self.states[place], request)
-        if not shape.columns or any(bool(shape.reasons[place]) != was for place, was in before.items()):
-            shape.fit = [place for place, reason in enumerate(shape.reasons) if not reason]
-            changed: Sequence[int] = range(len(shape.fit))
-            shape.columns = [_Column(each, [0.0] * len(changed), [0.0] * len(changed)) for each in self._weighers]
-        else:
-            changed = [bisect.bisect_left(shape.fit, place) for place in shape.stale if not shape.reasons[place]]
-        shape.stale.clear()
-        for column in shape.columns if changed else ():
-            self._weigh(column, shape, request, changed)
+        self._refresh(shape, request)
         return shape
 
-    def _weigh(self, column: _Column, shape: _Shape, request: Request, changed: Sequence[int]) -> None:
-        for number in changed:
-            state = self.states[shape.fit[number]]
-            column.raw[number] = value(state, column.weigher, request, self._options)
-            column.multipliers[number] = multiplier(state, column.weigher, self._options)
-        column.weigh(changed)
+    def _refresh(self, shape: _Shape, request: Request) -> None:
+        """Judge and weigh the hosts again of which something was claimed since."""
+        fitted = {place for place in shape.stale if not shape.reasons[place]}
+        for place in shape.stale:
+            shape.reasons[place] = self._reject(self.states[place], request)
+        fitting = {place for place in shape.stale if not shape.reasons[place]}
+        dropped = len(fitted - fitting) > 0
+        if not shape.columns or fitting - fitted:
+            shape.fit = [place for place, reason in enumerate(shape.reasons) if not reason]
+            fresh = range(len(shape.fit))
+            factors = [[multiplier(self.states[place], each, self._options) for place in shape.fit] for each in self._weighers]
+            shape.columns = [_Column(each, [math.nan for _ in fresh], own) for each, own in zip(self._weighers, factors, strict=True)]
+            fitting = set(shape.fit)
+        for place in fitted - fitting:
+            number = bisect.bisect_left(shape.fit, place)
+            del shape.fit[number]
+            for column in shape.columns:
+                column.drop(number)
+        for column in shape.columns:
+            self._weigh(column, shape, request, [bisect.bisect_left(shape.fit, place) for place in fitting], dropped)
+        shape.stale.clear()
+
+    def _weigh(self, column: _Column, shape: _Shape, request: Request, numbers: Sequence[int], dropped: bool) -> None:
+        changed = []
+        for number in numbers:
+            found = value(self.states[shape.fit[number]], column.weigher, request, self._options)
+            if found != column.raw[number]:
+                column.raw[number] = found
+                changed.append(number)
+        if changed or dropped:
+            column.weigh(changed)
 
     def _reject(self, state: HostState, request: Request) -> str:
         """Why the host cannot take it, "" when it can."""
