@@ -20,7 +20,7 @@ from orchestrator.model import errors
 @options.everywhere
 @click.pass_obj
 def get(wiring: Wiring, kind: kinds.Kind, names: tuple[str, ...], output: str) -> None:
-    """List instances, hosts, images, networks, ports, flavors, keypairs or runs, as recorded.
+    """List instances, hosts, images, networks, ports, flavors, keypairs, server groups or runs, as recorded.
 
     KIND may be singular or short, too: i, inst or vm, img, net, key.
     """

@@ -68,6 +68,13 @@ def _groups(wiring: Wiring) -> Iterable[Object]:
     return [{**each, **{way: _count(each["rules"], way) for way in ("ingress", "egress")}} for each in found]
 
 
+def _server_groups(wiring: Wiring) -> Iterable[Object]:
+    members: dict[str | None, list[str]] = {}
+    for record in wiring.store.records():
+        members.setdefault(record.instance.server_group, []).append(record.instance.name)
+    return [{**each, "members": members.get(str(each["name"]), [])} for each in _resources("server_group", wiring)]
+
+
 def _count(rules: object, direction: str) -> int:
     return sum(rule["direction"] == direction for rule in rules) if isinstance(rules, list) else 0
 
@@ -107,6 +114,7 @@ KINDS = (
         ("driver", "mtu", "subnets"),
     ),
     Kind("security-groups", ("security-group", "secgroup", "sg"), _groups, ("name", "ingress", "egress"), ("rules",)),
+    Kind("server-groups", ("server-group", "group"), _server_groups, ("name", "policy", "members"), ("max_server_per_host",)),
     Kind(
         "ports",
         ("port",),

@@ -157,6 +157,10 @@ class NetworkRequest:
     security_groups: tuple[str, ...] | None = None  # None: the instance's
 
 
+DEFAULT_PROJECT = "default"
+"""Whose instances are that name no project."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerGroup:
     """Instances that are to be near each other, or apart (nova `InstanceGroup`).
@@ -223,7 +227,7 @@ class InstanceRequest:
     scheduler_hints: Mapping[str, str] = field(
         default_factory=dict
     )  # same_host, different_host: names with commas; query: JSON; others as Nova's
-    project: str = "default"  # whose it is, for aggregates that are kept for some (filter_tenant_id)
+    project: str = DEFAULT_PROJECT  # whose it is, for aggregates that are kept for some (filter_tenant_id)
     play: int = 0  # its place in Desired.plays
     notify: tuple[str, ...] = ()  # handlers of its play
 

@@ -85,7 +85,7 @@ class Instance:
     tunnel_end: str = ""  # of its host when it was placed: where others send while the inventory does not name that host
     launched: bool = False  # was ACTIVE once: its disks hold data, and are never made again
     server_group: str | None = None
-    project: str = "default"
+    project: str = desired.DEFAULT_PROJECT
     devices: tuple[Device, ...] = ()
     cells: tuple[int, ...] = ()  # of the host: where each of the guest's NUMA nodes is; none: wherever
 

@@ -91,6 +91,8 @@ def _fields(instance: Instance, request: InstanceRequest) -> Iterator[str]:
         "config_drive": (_drive(instance), _drive(request)),
         **_metadata(instance.metadata, request.metadata),
         "tags": (_list(instance.tags), _list(request.tags)),
+        "server_group": (instance.server_group or NONE, request.server_group or NONE),
+        "project": (instance.project, request.project),
     }
     yield from (f"{name}: {was} -> {wished}" for name, (was, wished) in pairs.items() if was != wished)
     if instance.user_data != request.user_data:  # not shown: it may be long, and secret

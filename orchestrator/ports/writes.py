@@ -104,7 +104,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A recorded noun of the playbook (flavor, image, network, keypair, security_group), for `get` and `describe`; `body` is JSON.
+    """A recorded noun of the playbook (flavor, image, network, keypair, security_group, server_group), for `get` and `describe`; `body` is JSON.
 
     Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "?" while nobody knows. Of kind
     `failed_builds`, how many a host has failed since the last that it did not.

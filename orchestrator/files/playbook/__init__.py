@@ -11,7 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
-from orchestrator.files.playbook import addresses, catalog, findings, fit, groups, networks, nouns, plays, selection, subnets, volumes
+from orchestrator.files.playbook import (
+    addresses,
+    catalog,
+    findings,
+    fit,
+    groups,
+    networks,
+    nouns,
+    plays,
+    selection,
+    server_groups,
+    subnets,
+    volumes,
+)
 from orchestrator.files.playbook.schema import schema
 from orchestrator.model import desired, errors, host
 
@@ -50,6 +63,7 @@ def load(
     groups.check_rules(every, found)
     groups.check_members(every, found)
     volumes.check_attachments(every, found)
+    server_groups.check(every, found)
     images = nouns.images(every, {} if digests is None else digests, found)
     nouns.check_sizes(every, images, found)
     fit.check_hardware(every, found)
@@ -62,6 +76,7 @@ def load(
         instances=nouns.instances(every, found),
         security_groups=groups.security_groups(every),
         volumes=volumes.volumes(every),
+        server_groups=server_groups.server_groups(every),
     )
     found.finish()
     return wished

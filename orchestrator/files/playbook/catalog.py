@@ -12,7 +12,7 @@ Catalog = Mapping[str, Mapping[str, plays.Declared]]
 Loc = tuple[int | str, ...]
 Found = TypeVar("Found", bound=strict.Entry)
 
-REFERENCES = {"flavor": "flavors", "image": "images", "keypair": "keypairs"}
+REFERENCES = {"flavor": "flavors", "image": "images", "keypair": "keypairs", "server_group": "server_groups"}
 ALWAYS = {"security_groups": frozenset({desired.DEFAULT_GROUP})}
 """What is there without being declared."""
 
@@ -60,6 +60,8 @@ def _of_instance(entry: entries.InstanceEntry) -> Iterator[tuple[tuple[str, str]
         if getattr(entry, field) is not None:
             yield (section, getattr(entry, field)), (field,)
     yield from ((("security_groups", name), ("security_groups", number)) for number, name in enumerate(entry.security_groups or ()))
+    if entry.scheduler_hints.group is not None:
+        yield ("server_groups", entry.scheduler_hints.group), ("scheduler_hints", "group")
     yield from ((("volumes", name), loc) for name, loc in entry.placed_volumes())
     for number, port in enumerate(entry.networks):
         yield ("networks", port.network), ("networks", number, "network")

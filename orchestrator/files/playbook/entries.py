@@ -11,8 +11,9 @@ import pydantic_core
 from pydantic import BeforeValidator, WithJsonSchema
 
 from orchestrator.files import image
-from orchestrator.files.playbook import networking, strict, values, words
+from orchestrator.files.playbook import hints, networking, strict, values, words
 from orchestrator.files.playbook.properties import ExtraSpecs, ImageProperties
+from orchestrator.model import desired
 
 KEY = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
 DATASOURCES = ("config-2", "nocloud")
@@ -137,6 +138,9 @@ class InstanceEntry(strict.Entry):
     ephemerals: Annotated[tuple[words.Gibibytes, ...], pydantic.Field(max_length=8)] = ()
     block_device_mapping: tuple[BlockDevice, ...] | None = None
     availability_zone: words.ShortText | None = None
+    server_group: words.Word | None = None
+    scheduler_hints: hints.SchedulerHints = hints.SchedulerHints()
+    project: hints.Project = desired.DEFAULT_PROJECT
     user_data: (
         Annotated[
             str | UserDataFile,
@@ -177,6 +181,7 @@ class Play(strict.Strict):
     networks: tuple[networking.NetworkEntry, ...] = ()
     security_groups: tuple[networking.SecurityGroupEntry, ...] = ()
     volumes: tuple[VolumeEntry, ...] = ()
+    server_groups: tuple[hints.ServerGroupEntry, ...] = ()
     instances: tuple[InstanceEntry, ...] = ()
 
 
@@ -187,5 +192,6 @@ MODELS: dict[str, type[strict.Entry]] = {
     "networks": networking.NetworkEntry,
     "security_groups": networking.SecurityGroupEntry,
     "volumes": VolumeEntry,
+    "server_groups": hints.ServerGroupEntry,
     "instances": InstanceEntry,
 }

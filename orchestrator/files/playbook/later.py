@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 KEYS: dict[str, frozenset[str]] = {
-    "play": frozenset({"serial", "max_fail_percentage", "any_errors_fatal", "server_groups"}),
+    "play": frozenset({"serial", "max_fail_percentage", "any_errors_fatal"}),
     "flavors": frozenset({"rxtx_factor", "is_public"}),
     "flavors.extra_specs": frozenset(
         {
             *("hw:cpu_thread_policy", "hw:cpu_dedicated_mask", "hw:cpu_realtime", "hw:cpu_realtime_mask", "hw:emulator_threads_policy"),
             *("hw:mem_encryption", "hw:locked_memory", "hw:boot_menu", "hw:serial_port_count", "hw:vif_multiqueue_enabled", "hw:pmem"),
-            *("hw:tpm_model", "hw:tpm_version", "hw:hide_hypervisor_id", "hw_video:ram_max_mb", "os:secure_boot", "pci_passthrough:alias"),
+            *("hw:tpm_model", "hw:tpm_version", "hw:hide_hypervisor_id", "hw_video:ram_max_mb", "os:secure_boot"),
         }
     ),
     "images": frozenset({"kernel", "ramdisk", "visibility"}),
@@ -17,8 +17,8 @@ KEYS: dict[str, frozenset[str]] = {
         {
             *("hw_cdrom_bus", "hw_boot_menu", "hw_vif_multiqueue_enabled", "hw_cpu_policy", "hw_cpu_thread_policy", "hw_numa_nodes"),
             *("hw_pointer_model", "hw_video_ram", "hw_tpm_model", "hw_tpm_version", "hw_mem_encryption", "hw_rescue_bus"),
-            *("hw_serial_port_count", "hw_time_hpet", "hw_viommu_model", "hw_architecture", "img_hide_hypervisor_id"),
-            *("os_distro", "os_version", "os_admin_user", "os_require_quiesce", "os_secure_boot", "os_command_line"),
+            *("hw_serial_port_count", "hw_time_hpet", "hw_viommu_model", "img_hide_hypervisor_id"),
+            *("os_admin_user", "os_require_quiesce", "os_secure_boot", "os_command_line"),
         }
     ),
     "networks": frozenset({"shared", "router", "qos_policy", "vlan_transparent", "dns_domain"}),
@@ -28,8 +28,8 @@ KEYS: dict[str, frozenset[str]] = {
     "volumes": frozenset({"type", "snapshot", "source", "multiattach", "encryption", "metadata", "availability_zone"}),
     "instances": frozenset(
         {
-            *("server_group", "rebuild", "swap_volume", "evacuate"),
-            *("scheduler_hints", "admin_pass", "files", "personality", "description", "locked"),
+            *("rebuild", "swap_volume", "evacuate"),
+            *("admin_pass", "files", "personality", "description", "locked"),
         }
     ),
     "instances.networks": frozenset({"port", "vnic_type", "tag", "allowed_address_pairs", "qos_policy"}),
@@ -66,6 +66,11 @@ INSTEAD: dict[str, str] = {
     "port_range_max": 'write port: 443, or port: "80-443"',
     "remote_ip_prefix": "write remote_cidr",
     "remote_group_id": "write remote_group",
+    "architecture": "write hw_architecture",
+    "hypervisor_type": "write img_hv_type",
+    "hypervisor_version_requires": "write img_hv_requested_version",
+    "vm_mode": "write hw_vm_mode",
+    "policies": "write policy: and one of them",
     "bootable": "a volume that has an image is bootable: leave it out",
     "port_security": "write port_security_enabled",
     "enable_dhcp": "write dhcp",
@@ -73,7 +78,7 @@ INSTEAD: dict[str, str] = {
     "dns_nameservers": "write dns",
     "allocation_pools": "write pool: FIRST-LAST",
 }
-"""Keys that users of Ansible and of Neutron bring along, and what to write instead."""
+"""Keys that users of Ansible, Neutron, Cinder and Glance bring along, and what to write instead."""
 
 
 def key(path: str) -> bool:

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping, MutableMapping
 
 from orchestrator.files import image
-from orchestrator.files.playbook import catalog, entries, findings, named_files, networking, plays, properties, selection
+from orchestrator.files.playbook import catalog, entries, findings, named_files, networking, plays, properties, selection, server_groups
 from orchestrator.model import desired, errors
 
 GIBIBYTE = 1 << 30
@@ -136,6 +136,9 @@ def _instance(entry: entries.InstanceEntry, declared: plays.Declared, found: fin
         volumes=tuple(name for name, _ in entry.placed_volumes()),
         boot_volume=next(iter(entry.boot_volumes), None),
         datasource=entry.config_drive or entries.DATASOURCES[0],
+        server_group=server_groups.of_instance(entry),
+        scheduler_hints=server_groups.scheduler_hints(entry),
+        project=entry.project,
     )
 
 

@@ -7,15 +7,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
+import pydantic_core
 from pydantic import BeforeValidator, WithJsonSchema
 
 from orchestrator.files.playbook import strict, words
 from orchestrator.rendering import topology
 
 MACHINE = re.compile(r"pc|q35|pc-(i440fx|q35)-[0-9]{1,2}\.[0-9]{1,2}(\.[0-9]{1,2})?")
+VERSIONS = re.compile(r"\s*(<=|>=|<|>|!=|==)\s*[0-9]+(\.[0-9]+){0,2}\s*(,\s*(<=|>=|<|>|!=|==)\s*[0-9]+(\.[0-9]+){0,2}\s*)*")
+PCI_ALIASES = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*:[1-9][0-9]?(,[A-Za-z0-9_][A-Za-z0-9_.-]*:[1-9][0-9]?)*")
+ARCHITECTURES = frozenset(
+    {
+        *("aarch64", "alpha", "amd64", "armv6", "armv7b", "armv7l", "cris", "i386", "i486", "i586", "i686", "ia64", "lm32", "m68k"),
+        *("microblaze", "microblazeel", "mips", "mips64", "mips64el", "mipsel", "openrisc", "parisc", "parisc64", "ppc", "ppc64"),
+        *("ppc64le", "ppcemb", "ppcle", "s390", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "unicore32", "x86_64", "xtensa", "xtensaeb"),
+    }
+)
+"""Of nova/objects/fields.py Architecture, and other spellings that Nova reads."""
+SCOPES = ("capabilities", "aggregate_instance_extra_specs")
+"""Of extra specs that are asked of hosts: the keys after them are theirs to name."""
+SCOPED = re.compile(rf"({'|'.join(SCOPES)}):[A-Za-z0-9_:. -]{{1,200}}")
 LONG = 10**15  # more bytes or operations a second than any disk has
 
 
@@ -77,6 +91,23 @@ def _quota(value: object) -> int:
 Quota = Annotated[int, BeforeValidator(_quota), WithJsonSchema({"anyOf": [{"const": -1}, {"type": "integer", "minimum": 1000}]})] | None
 
 
+def _architecture(value: object) -> str:
+    found = words.text(value).lower()
+    if found not in ARCHITECTURES:
+        raise words.bad("must be an architecture", "such as x86_64 or aarch64")
+    return found
+
+
+def _matching(pattern: re.Pattern[str], why: str, hint: str) -> tuple[BeforeValidator, WithJsonSchema]:
+    def check(value: object) -> str:
+        found = words.text(value).replace(" ", "")
+        if len(found) > 255 or not pattern.fullmatch(found):
+            raise words.bad(why, hint)
+        return found
+
+    return BeforeValidator(check), WithJsonSchema({"type": "string"})
+
+
 class ImageProperties(strict.Strict):
     """Glance's image properties that have a meaning here."""
 
@@ -97,20 +128,54 @@ class ImageProperties(strict.Strict):
     hw_qemu_guest_agent: Flag = None
     hw_video_model: Literal["virtio", "vga", "cirrus", "qxl", "vmvga", "bochs", "none"] | None = None
     hw_input_bus: Literal["usb", "virtio"] | None = None
+    hw_architecture: Annotated[str, BeforeValidator(_architecture)] | None = None
+    hw_vm_mode: Literal["hvm"] | None = None
+    img_hv_type: Literal["kvm", "qemu"] | None = None
+    img_hv_requested_version: Annotated[str, *_matching(VERSIONS, "must be bounds of a version", "such as >=7.2,<9")] | None = None
     os_type: Literal["linux", "windows"] | None = None
+    os_distro: words.ShortText | None = None
+    os_version: words.ShortText | None = None
     os_shutdown_timeout: Seconds = None
 
 
 def _nova(field: str) -> str:
     """Nova's name of an extra spec: `hw_numa_cpus_0` is hw:numa_cpus.0, `hw_rng_allowed` hw_rng:allowed."""
-    scoped = re.sub(r"^(hw_rng|hw|quota)_", r"\1:", field)
+    scoped = re.sub(r"^(hw_rng|hw|quota|pci_passthrough)_", r"\1:", field)
     return re.sub(r"_([0-9])$", r".\1", scoped)
 
 
-class ExtraSpecs(strict.Strict):
-    """Nova's extra specs that have a meaning here. The NUMA nodes that can be described one by one are the first eight."""
+UNKNOWN = object()
+"""Stands for the value of an extra spec that nobody knows."""
 
-    model_config = pydantic.ConfigDict(alias_generator=_nova)
+
+def _scoped(value: object) -> str:
+    if value is UNKNOWN:
+        raise pydantic_core.PydanticKnownError("extra_forbidden")
+    return words.bounded(255)(value)
+
+
+class ExtraSpecs(strict.Strict):
+    """Nova's extra specs that have a meaning here, and those that are asked of hosts. The NUMA nodes that can be described one by one are the first eight."""
+
+    model_config = pydantic.ConfigDict(
+        alias_generator=_nova,
+        extra="allow",
+        json_schema_extra={
+            "patternProperties": {f"^{SCOPED.pattern}$": {"type": ["string", "number", "boolean"]}},
+            "additionalProperties": False,
+        },
+    )
+    __pydantic_extra__: dict[str, Annotated[str, BeforeValidator(_scoped)]]
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _without_unknown(cls, data: Any) -> Any:
+        known = {field.alias for field in cls.model_fields.values()}
+        return (
+            {key: each if key in known or SCOPED.fullmatch(key) else UNKNOWN for key, each in data.items()}
+            if isinstance(data, dict)
+            else data
+        )
 
     hw_cpu_sockets: Parts = None
     hw_cpu_cores: Parts = None
@@ -156,6 +221,9 @@ class ExtraSpecs(strict.Strict):
     hw_rng_rate_bytes: Long = None
     hw_rng_rate_period: Milliseconds = None
     hw_watchdog_action: Action = None
+    pci_passthrough_alias: (
+        Annotated[str, *_matching(PCI_ALIASES, "must be aliases, each with a number of devices", "such as gpu:1,nic:2")] | None
+    ) = None
 
 
 def texts(found: strict.Strict) -> dict[str, str]:

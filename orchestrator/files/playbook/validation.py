@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pydantic
 
 from orchestrator.files import yaml
-from orchestrator.files.playbook import findings, later, strict, values
+from orchestrator.files.playbook import findings, later, properties, strict, values
 from orchestrator.model import mark
 
 Model = TypeVar("Model", bound=strict.Strict)
@@ -148,7 +148,9 @@ def _unknown_key(path: str, field: str, loc: Loc, model: type[strict.Strict]) ->
         return f"'{name:.{SHOWN}}'", "not supported yet", "leave it out"
     if name in later.INSTEAD:
         return f"unknown key '{field}'", "", later.INSTEAD[name]
-    return f"unknown key '{field:.{SHOWN}}'", "", near(name, _keys(model, loc[:-1]))
+    unscoped = path.startswith("flavors.extra_specs.") and ":" not in name
+    hint = f"to ask it of hosts: {' or '.join(f'{scope}:{name:.{SHOWN}}' for scope in properties.SCOPES)}" if unscoped else ""
+    return f"unknown key '{field:.{SHOWN}}'", "", near(name, _keys(model, loc[:-1])) or hint
 
 
 def _keys(model: type[strict.Strict], loc: Loc) -> tuple[str, ...]:
