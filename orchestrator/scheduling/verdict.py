@@ -28,11 +28,11 @@ def amount(what: str, need: int, free: int, total: int, unit: str = "") -> Verdi
     return Verdict(False, why, f"{need - free}{of} more {what}", (need - free) / max(total, 1))
 
 
-def below(what: str, found: int, most: int, verb: str) -> Verdict:
-    """The verdict on a number that has to be below the most there may be; `verb`: what the ones that are too many would have to do."""
+def below(what: str, found: int, most: int) -> Verdict:
+    """The verdict on a number that has to be below the most there may be."""
     why = f"{what}: has {found}, takes {most}"
     if found < most:
         return Verdict(True, why)
     if most < 1:
-        return Verdict(False, why, f"take {what} at all", 1)
-    return Verdict(False, why, f"{found - most + 1} {what} {verb}", (found - most + 1) / most)
+        return Verdict(False, why, f"take any {what}", 1)
+    return Verdict(False, why, f"{found - most + 1} fewer {what}", (found - most + 1) / most)

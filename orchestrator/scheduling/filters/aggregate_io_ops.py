@@ -12,4 +12,4 @@ NAME = "AggregateIoOpsFilter"
 
 def judge(state: HostState, request: Request, options: Options) -> Verdict:
     most = aggregates.least(state.host, "max_io_ops_per_host", int, options.max_io_ops_per_host)
-    return verdict.below("io_ops", state.io_ops, most, "end")
+    return verdict.below("io_ops", state.io_ops, most)

@@ -12,4 +12,4 @@ NAME = "AggregateNumInstancesFilter"
 
 def judge(state: HostState, request: Request, options: Options) -> Verdict:
     most = aggregates.least(state.host, "max_instances_per_host", int, options.max_instances_per_host)
-    return verdict.below("instances", len(state.residents), most, "leave")
+    return verdict.below("instances", len(state.residents), most)

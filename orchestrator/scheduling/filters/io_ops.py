@@ -11,4 +11,4 @@ NAME = "IoOpsFilter"
 
 
 def judge(state: HostState, request: Request, options: Options) -> Verdict:
-    return verdict.below("io_ops", state.io_ops, options.max_io_ops_per_host, "end")
+    return verdict.below("io_ops", state.io_ops, options.max_io_ops_per_host)

@@ -11,4 +11,4 @@ NAME = "NumInstancesFilter"
 
 
 def judge(state: HostState, request: Request, options: Options) -> Verdict:
-    return verdict.below("instances", len(state.residents), options.max_instances_per_host, "leave")
+    return verdict.below("instances", len(state.residents), options.max_instances_per_host)
