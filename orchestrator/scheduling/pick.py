@@ -141,7 +141,7 @@ class Fleet:
             fresh = range(len(shape.fit))
             factors = [[multiplier(self.states[place], each, self._options) for place in shape.fit] for each in self._weighers]
             shape.columns = [_Column(each, [math.nan for _ in fresh], own) for each, own in zip(self._weighers, factors, strict=True)]
-            fitting = set(shape.fit)
+            fitted = fitting = set(shape.fit)  # those that dropped out are not in it
         for place in fitted - fitting:
             number = bisect.bisect_left(shape.fit, place)
             del shape.fit[number]
