@@ -16,6 +16,7 @@ from typing import Any
 
 import nova.conf
 from nova import objects
+from nova.objects import monitor_metric
 from nova.pci import request as pci_request
 from nova.scheduler import host_manager
 from nova.virt import hardware
@@ -24,6 +25,8 @@ CONF = nova.conf.CONF
 NAMES = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 CELL = str(uuid.uuid5(NAMES, "cell"))
 NOW = datetime.datetime.now(tz=datetime.UTC)
+PERCENT = monitor_metric.FIELDS_REQUIRING_CONVERSION
+"""Metrics that hosts report as parts of 1."""
 HOMES = ("same_host", "different_host")
 DOWN = 86400
 """Seconds since a host that is down was heard of."""
@@ -127,7 +130,8 @@ def compute_node(host: dict[str, Any]) -> objects.ComputeNode:
         "failed_builds": str(host.get("failed", 0)),
     }
     metrics = [
-        {"name": name, "value": value, "timestamp": NOW.isoformat(), "source": "case"} for name, value in host.get("metrics", {}).items()
+        {"name": name, "value": value / 100 if name in PERCENT else value, "timestamp": NOW.isoformat(), "source": "case"}
+        for name, value in host.get("metrics", {}).items()
     ]
     return objects.ComputeNode(
         uuid=identity(f"node {host['name']}"),

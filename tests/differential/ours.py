@@ -15,6 +15,7 @@ from tests.samples import instances
 CLAIMS = {"VCPU": "vcpus", "MEMORY_MB": "ram", "DISK_GB": "disk", "availability_zone": "availability zone"}
 """Placement's part: what it is called in our prefilters."""
 GROUP = "group"
+BUSES = {"gpu": "81", "nic": "82"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ def _state(host: dict[str, Any], case: dict[str, Any], members: list[str]) -> Ho
         aggregates=tuple(Aggregate(each["name"], each["metadata"]) for each in there),
         disabled=host.get("disabled", ""),
         metrics=host.get("metrics", {}),
-        pci_devices={alias: tuple(f"0000:81:{each:02x}.0" for each in range(count)) for alias, count in host.get("pci", {}).items()},
+        pci_devices={
+            alias: tuple(f"0000:{BUSES[alias]}:{each:02x}.0" for each in range(count)) for alias, count in host.get("pci", {}).items()
+        },
         cpu_allocation_ratio=cpu_ratio,
         ram_allocation_ratio=ram_ratio,
         disk_allocation_ratio=disk_ratio,

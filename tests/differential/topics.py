@@ -63,7 +63,8 @@ def images(rng: random.Random) -> Case:
     for host in case["hosts"]:
         kinds = ("x86_64", "i686") if rng.random() < 0.7 else ("aarch64",)
         host["cpu"]["arch"] = kinds[0]
-        host["supported"] = [[arch, kind, "hvm"] for arch in kinds for kind in (("kvm", "qemu") if rng.random() < 0.6 else ("qemu",))]
+        runs = ("kvm", "qemu") if rng.random() < 0.6 else ("qemu",)
+        host["supported"] = [[arch, kind, "hvm"] for arch in kinds for kind in runs]
     asked: dict[str, str] = {}
     words = {
         "hw_architecture": ("x86_64", "aarch64", "i686", "ppc64le", "amd64", "X86_64"),
@@ -235,9 +236,8 @@ def metrics(rng: random.Random) -> Case:
         case["options"]["metrics.weight_of_unavailable"] = rng.choice((-1.0, 0.0, 100.0))
     if rng.random() < 0.3:
         fleets.aggregates(rng, case, lambda: {"metrics_weight_multiplier": rng.choice(("0", "3", "-2.5"))} if rng.random() < 0.7 else {})
-    case["filters"] = (
-        [*fleets.DEFAULT, "MetricsFilter"] if case["options"]["metrics.required"] or rng.random() < 0.3 else list(fleets.DEFAULT)
-    )
+    required = case["options"]["metrics.required"]
+    case["filters"] = [*fleets.DEFAULT, "MetricsFilter"] if rng.random() < (0.8 if required else 0.3) else list(fleets.DEFAULT)
     return case
 
 
