@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Callable
 
 from orchestrator.facts import compute, disk, domain, kvm
+from orchestrator.states.steps.block_device_mapping import create_disks
 from orchestrator.states.steps.teardown import power, shut_down_domain
 from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, netfilter, openvswitch, volumes
 from tests.fakes.state import Directory, Result, State, UnknownError, failed
@@ -83,6 +84,7 @@ def _end_domain(state: State, operands: tuple[str, ...]) -> Result:
 SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     disk.SCRIPT: _headers,
     compute.SCRIPT: _compute,
+    create_disks.CREATE: disks.create_disks,
     kvm.SCRIPT: _kvm,
     shut_down_domain.SCRIPT: _shut_down,
     power.END: _end_domain,

@@ -18,6 +18,17 @@ from orchestrator.states.steps.teardown import power
 
 PATIENCE = 0.0
 
+# One fixed script, its arguments are data: base, path and bytes of each disk. One process fewer for each thing done to each disk, and one flush of all
+# their bytes. Every file is named absolutely under instances_path and both formats are given: qemu-img has nothing to probe or to interpret. What a guest
+# writes is nobody else's to read (umask); libvirt gives the file to QEMU's user while the guest runs.
+CREATE = r"""umask 077; n=$#
+while [ "$n" -gt 0 ]; do
+  qemu-img create -q -f qcow2 -F raw -b "$1" "$2.part" "$3" || exit 1
+  set -- "$@" "$2.part"; shift 3; n=$((n - 3))
+done
+sync "$@" && for part; do mv -T -- "$part" "${part%.part}" || exit 1; done
+"""
+
 
 def needs(instance: Instance) -> tuple[Key, ...]:
     return (*(disks.Key(disk.path) for disk in instance.disks), domains.Key(instance.domain))
@@ -40,7 +51,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
             hint=f"restore the file, or `orchestrator destroy {instance.name}`",
         )
     small = _small(instance, facts)
-    actions = (action for disk in missing for action in (*_measure(instance, disk), *_create(disk)))
+    actions = (*(action for disk in missing for action in _measure(instance, disk)), *_create(missing))
     growth = (action for disk in small for action in _grow(instance, disk, facts))
     why = "disks are missing" if missing else "disks are smaller than they are to be" if small else "disks are there"
     return Todo(why, (*actions, *growth))
@@ -75,13 +86,9 @@ def _small(instance: Instance, facts: Facts) -> tuple[Disk, ...]:
     return tuple(disk for disk, there in found if isinstance(there, disks.Disk) and there.size < disk.size)
 
 
-def _create(disk: Disk) -> tuple[Action, ...]:
-    part = f"{disk.path}.part"
-    # Every file is named absolutely under instances_path and both formats are given: qemu-img has nothing to probe or to interpret.
-    create = Command(("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk.base.path, part, str(disk.size)))
-    # What a guest writes is nobody else's to read; libvirt gives the file to QEMU's user while the guest runs.
-    private = Command(("chmod", "0600", "--", part))
-    return (create, private, Command(("sync", part)), Command(("mv", "-T", "--", part, disk.path)))
+def _create(missing: tuple[Disk, ...]) -> tuple[Action, ...]:
+    operands = tuple(word for disk in missing for word in (disk.base.path, disk.path, str(disk.size)))
+    return (Command(("sh", "-c", CREATE, "create-disks", *operands)),) if missing else ()
 
 
 def _grow(instance: Instance, disk: Disk, facts: Facts) -> tuple[Action, ...]:
