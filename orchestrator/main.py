@@ -135,7 +135,10 @@ class Wiring:
 
         kept = settings.cache_folder(os.environ)
         copies = Folder(kept / "images" if kept else None)
-        made = App(self.inventory(), self.transport, self.store, self.clock, self.settings.forks, self.settings.wait, copies=copies)
+        chosen = self.settings
+        made = App(
+            self.inventory(), self.transport, self.store, self.clock, chosen.forks, chosen.wait, scheduler=chosen.scheduler, copies=copies
+        )
         if report is None:
             return made
         self._interruption.patient = True

@@ -8,16 +8,18 @@ import math
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.cli import scheduler_options
 from orchestrator.model import errors
+from orchestrator.model.scheduler import Options
 
 FILE = "orchestrator.yaml"
 SYSTEM = Path("/etc/orchestrator") / FILE
 
 Layer = Mapping[str, tuple[tuple[str, ...], str]]
-"""Settings from one place: name -> (its texts, where they stand)."""
+"""Settings from one place: name -> (its texts, where they stand); those below `scheduler` are `scheduler.NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +36,28 @@ class Settings:
     tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()
     verbose: int = 0
+    scheduler: Options = field(default_factory=Options)
 
 
 def resolve(flags: Mapping[str, object], layers: Sequence[Layer]) -> Settings:
     """The settings; earlier layers win, flags win over all. Raises SpecErrors for files, UsageError for the environment."""
     found: dict[str, object] = {}
+    chosen: dict[str, object] = {}
     for layer in layers:
         for name, (texts, where) in layer.items():
-            value = _value(name, texts, where)
-            found.setdefault(name, value)
+            if name.startswith(scheduler_options.PREFIX):
+                own = name.removeprefix(scheduler_options.PREFIX)
+                chosen.setdefault(own, scheduler_options.read(own, texts, where))
+            else:
+                found.setdefault(name, _value(name, texts, where))
+    found["scheduler"] = scheduler_options.options(chosen)
     return dataclasses.replace(Settings(), **{**found, **flags})  # type: ignore[arg-type]  # READ and options.py see to the types
 
 
 def _value(name: str, texts: tuple[str, ...], where: str) -> object:
     if name not in READ:
-        near = difflib.get_close_matches(name, READ, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"settings are {', '.join(READ)}"
+        near = difflib.get_close_matches(name, (*READ, 'scheduler'), 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"settings are {', '.join((*READ, 'scheduler'))}"
         raise errors.SpecError(f"unknown setting {name!r}", where, hint=hint)
     try:
         return READ[name].read(texts)

@@ -6,14 +6,19 @@ from collections.abc import Iterator
 
 import click
 
-from orchestrator.cli import root, settings
+from orchestrator.cli import root, scheduler_options, settings
 
 BEGIN, END = "<!-- generated: {} -->", "<!-- end -->"
 
 
 def blocks() -> dict[str, str]:
     """Generated text by the name of its block."""
-    return {"flags": "\n".join(_flags()), "verbs": "\n".join(_verbs()), "settings": "\n".join(_settings())}
+    return {
+        "flags": "\n".join(_flags()),
+        "verbs": "\n".join(_verbs()),
+        "settings": "\n".join(_settings()),
+        "scheduler": "\n".join(_scheduler()),
+    }
 
 
 def filled(document: str) -> str:
@@ -36,6 +41,14 @@ def _settings() -> Iterator[str]:
     yield "| setting | environment | means |"
     yield "|---|---|---|"
     yield from (f"| `{name}` | `ORCHESTRATOR_{name.upper()}` | {setting.help} |" for name, setting in settings.READ.items())
+
+
+def _scheduler() -> Iterator[str]:
+    yield "| option | default | means |"
+    yield "|---|---|---|"
+    for name, option in scheduler_options.READ.items():
+        default = scheduler_options.default(name)
+        yield f"| `{name}` | {f'`{default}`' if default else ''} | {option.help} |"
 
 
 def _verbs() -> Iterator[str]:

@@ -23,7 +23,11 @@ def test_members_are_listed_and_kept_apart(operator: Operator) -> None:
     ]
     (web,) = operator.ok("get", "server-group", "web", "-o", "json").json  # type: ignore[misc]
     assert (web["members"], web["max_server_per_host"]) == (["web-1", "web-2", "web-3"], 2)
-    assert operator.ok("describe", "server-group", "web").out.splitlines()[1:3] == ["name: web", "policy: anti-affinity"]
+    assert operator.ok("describe", "server-group", "web").out.splitlines()[1:4] == [
+        "name: web",
+        "max_server_per_host: 2",
+        "policy: anti-affinity",
+    ]
 
 
 def test_more_than_the_rule_lets_in_fit_nowhere_and_the_others_are_made(operator: Operator) -> None:

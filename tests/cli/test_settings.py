@@ -37,7 +37,7 @@ def test_flags_win_then_the_first_layer() -> None:
         ("wait", "inf", "it takes a number of seconds"),
         ("state", "", "state cannot be '': it takes one value"),
         ("fork", "1", "unknown setting 'fork'; did you mean 'forks'?"),
-        ("colour", "1", "unknown setting 'colour'; settings are inventory, state, forks, wait, timeout"),
+        ("colour", "1", "unknown setting 'colour'; settings are inventory, state, forks, wait, timeout, scheduler"),
         ("timeout", "4.9", "timeout cannot be '4.9': it takes a number of seconds, 5 to 3600"),
         ("timeout", "3601", "it takes a number of seconds, 5 to 3600"),
         ("timeout", "nan", "it takes a number of seconds"),
