@@ -24,25 +24,20 @@ def wanted(flavor: Flavor) -> tuple[tuple[str, int], ...]:
 
 
 def free(state: HostState) -> Mapping[str, tuple[str, ...]]:
-    """Addresses of devices that nobody has, by alias. One device may be listed under several."""
+    """Addresses of devices that nobody has, by alias."""
     devices = state.host.pci_devices
     taken = {device.address for each in state.residents for device in each.devices} if devices else ()
     return {alias: tuple(each for each in addresses if each not in taken) for alias, addresses in devices.items()}
 
 
 def choose(state: HostState, flavor: Flavor) -> tuple[Device, ...] | None:
-    """The devices for a guest of the flavor: () when it asks for none, None when there are too few. Raises SpecError as `wanted` does.
-
-    Of an alias those first that the fewest other aliases could use.
-    """
+    """The devices for a guest of the flavor: () when it asks for none, None when there are too few. Raises SpecError as `wanted` does."""
     asked = wanted(flavor)
-    left = free(state) if asked else {}
+    left = {alias: list(addresses) for alias, addresses in free(state).items()} if asked else {}
     chosen: list[Device] = []
     for alias, count in asked:
-        taken = {device.address for device in chosen}
-        candidates = [address for address in left.get(alias, ()) if address not in taken]
-        candidates.sort(key=lambda address: sum(address in addresses for addresses in left.values()))
-        if len(candidates) < count:
+        taken, left[alias] = left.get(alias, [])[:count], left.get(alias, [])[count:]
+        if len(taken) < count:
             return None
-        chosen += [Device(alias, address) for address in candidates[:count]]
+        chosen += [Device(alias, address) for address in taken]
     return tuple(chosen)

@@ -19,7 +19,7 @@ from tests.scheduling.samples import IMAGE, aggregate, host, request, resident
 
 NEAR = ServerGroup("pair", "soft-affinity")
 APART = ServerGroup("pair", "soft-anti-affinity")
-GPUS = {"gpu": ("0000:81:00.0", "0000:82:00.0"), "fast": ("0000:82:00.0",)}
+GPUS = {"gpu": ("0000:81:00.0", "0000:82:00.0")}
 HEAT = {"heat": -2.0, "noise": 0.5}
 
 

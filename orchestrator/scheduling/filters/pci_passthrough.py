@@ -21,9 +21,8 @@ def judge(state: HostState, request: Request, options: Options) -> Verdict:
     free, all_of = pci.free(state), state.host.pci_devices
     told = [f"{alias}: needs {count}, {len(free.get(alias, ()))} of {len(all_of.get(alias, ()))} free" for alias, count in need.items()]
     why = f"PCI devices: {'; '.join(told)}"
-    if pci.choose(state, request.flavor) is not None:
+    short = {alias: lacking for alias, count in need.items() if (lacking := count - len(free.get(alias, ()))) > 0}
+    if not short:
         return Verdict(True, why)
-    lacking = {alias: count - len(free.get(alias, ())) for alias, count in need.items()}
-    short = {alias: count for alias, count in lacking.items() if count > 0} or dict.fromkeys(need, 1)  # aliases that share devices
     change = ", ".join(f"{count} more {alias}" for alias, count in short.items())
     return Verdict(False, why, change, sum(short.values()))

@@ -14,5 +14,5 @@ MANY = 100
 
 def weigh(state: HostState, request: Request, options: Options) -> float:
     """The less the more devices are free: 100 without any, 1 with 99 or more."""
-    free = {address for addresses in pci.free(state).values() for address in addresses}
-    return MANY - min(len(free), MANY - 1)
+    free = sum(map(len, pci.free(state).values()))
+    return MANY - min(free, MANY - 1)
