@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -51,6 +52,15 @@ def limited(wiring: Wiring, names: Sequence[str], homes: dict[str, str]) -> tupl
     if not found:
         raise errors.NotFound("--limit leaves no instance", why=f"none of them is on {', '.join(sorted(hosts))}")
     return found
+
+
+def is_file(target: str, homes: Mapping[str, str]) -> bool:
+    """A name with a slash or a dot that no instance has is a file's. Raises UsageError when it could be both."""
+    if "/" in target or (target not in homes and (Path(target).exists() or "." in target)):
+        return True
+    if target in homes and Path(target).is_file():
+        raise errors.UsageError(f"{target!r} is an instance, and a file here", hint=f"write ./{target} for the file")
+    return False
 
 
 def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from orchestrator.cli import chosen, kinds, objects, options
 from orchestrator.cli import output as forms
 from orchestrator.cli.wiring import Wiring
+
+if TYPE_CHECKING:
+    from orchestrator.model.decision import Decision
 
 HISTORY = 20
 
@@ -23,9 +28,18 @@ def describe(wiring: Wiring, kind: kinds.Kind, name: str, output: str) -> None:
     """Show one thing whole: for an instance what it is made of, why it is on its host, and the latest of its history."""
     found = {str(each["name"]): each for each in kind.objects(wiring)}
     chosen.check([name], tuple(found), kind.aliases[0], f"get {kind.name}")
-    forms.data(output, _instance(wiring, name) if kind.name == "instances" else found[name])
+    forms.data(output, _instance(wiring, name, output) if kind.name == "instances" else found[name])
 
 
-def _instance(wiring: Wiring, name: str) -> forms.Object:
+def _instance(wiring: Wiring, name: str, form: str) -> forms.Object:
     record = next(record for record in wiring.store.records() if record.instance.name == name)
-    return objects.whole(record, wiring.store.events(name)[-HISTORY:])
+    shown = objects.whole(record, wiring.store.events(name)[-HISTORY:])
+    return shown if form == "json" else {**shown, "placement": _placement(record.decision)}
+
+
+def _placement(found: Decision) -> forms.Object:
+    """Why it is on its host, a line for each weigher that counted."""
+    from orchestrator.planning import show
+
+    weights = [show.weight(each) for each in found.weights if each.weighted]
+    return {"weights": weights, "alternates": list(found.alternates), "rejected": dict(found.rejected), "tried": list(found.tried)}

@@ -64,22 +64,13 @@ def _left(wiring: Wiring) -> dict[str, str]:
 def _names(wiring: Wiring, targets: Sequence[str], left: dict[str, str]) -> tuple[str, ...]:
     """The instances; those of playbooks as far as they exist, or volumes of theirs are `left`."""
     homes = left | {record.instance.name: record.instance.host for record in wiring.store.records()}
-    files = [Path(target) for target in targets if _is_file(target, homes)]
-    names = [target for target in targets if not _is_file(target, homes)]
+    files = [Path(target) for target in targets if chosen.is_file(target, homes)]
+    names = [target for target in targets if not chosen.is_file(target, homes)]
     chosen.check(names, homes, "instance or file")
     if files:
         names += [name for name in wiring.desired(files).instances if name in homes]
     unique = tuple(dict.fromkeys(names))
     return chosen.limited(wiring, unique, homes) if unique else ()
-
-
-def _is_file(target: str, homes: dict[str, str]) -> bool:
-    """A name with a slash or a dot that no instance has is a file's. Raises UsageError when it could be both."""
-    if "/" in target or (target not in homes and (Path(target).exists() or "." in target)):
-        return True
-    if target in homes and Path(target).is_file():
-        raise errors.UsageError(f"{target!r} is an instance, and a file here", hint=f"write ./{target} for the file")
-    return False
 
 
 def _volumes(wiring: Wiring, names: Sequence[str]) -> tuple[str, ...]:

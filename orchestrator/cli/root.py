@@ -19,6 +19,7 @@ VERBS = {
     "destroy": "destroy:destroy",
     "get": "get:get",
     "describe": "describe:describe",
+    "explain": "explain:explain",
     "events": "events:events",
     "logs": "logs:logs",
     "start": "lifecycle:start",

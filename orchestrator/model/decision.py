@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -17,7 +18,7 @@ class Weight:
 
     @property
     def weighted(self) -> float:
-        return self.multiplier * self.normalised
+        return self.multiplier * self.normalised + 0.0  # no -0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,20 @@ class Decision:
 
 NOTED = 20
 """Rejected hosts whose reasons are kept: with 200 hosts, nobody reads all of them."""
+
+NAMED = 3
+"""Hosts that are named where many are alike."""
+
+
+def alike(reasons: Mapping[str, str]) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """Hosts whose reasons differ in nothing but numbers together, in the order in which they first come, with the reason of the first."""
+    found: dict[str, list[str]] = {}
+    for host, reason in reasons.items():
+        found.setdefault(re.sub(r"\d+(\.\d+)?", "#", reason), []).append(host)
+    return tuple((tuple(hosts), reasons[hosts[0]]) for hosts in found.values())
+
+
+def listed(hosts: Sequence[str]) -> str:
+    """`n1, n2, n3 and 17 more`."""
+    more = f" and {len(hosts) - NAMED} more" if len(hosts) > NAMED + 1 else ""
+    return ", ".join(hosts[: NAMED if more else None]) + more

@@ -88,6 +88,8 @@ class Instance:
     project: str = desired.DEFAULT_PROJECT
     devices: tuple[Device, ...] = ()
     cells: tuple[int, ...] = ()  # of the host: where each of the guest's NUMA nodes is; none: wherever
+    requested_zone: str | None = None  # that the playbook asked for; None: any
+    scheduler_hints: Mapping[str, str] = field(default_factory=dict)  # as in its wish
 
 
 @dataclass(frozen=True, slots=True)

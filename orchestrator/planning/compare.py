@@ -26,7 +26,8 @@ def differences(instance: Instance, request: InstanceRequest, desired: Desired) 
 
 
 def amended(instance: Instance, request: InstanceRequest, desired: Desired, anew: bool = False) -> Instance:
-    """The instance with what changes while it runs taken over from the playbook: its ports' security, what its networks tell, a larger root disk.
+    """The instance with what changes while it runs taken over from the playbook: its ports' security, what its networks tell, a larger root disk, where
+    it may be placed another time.
 
     `anew`: nothing of it is on its host, so that its image may be another one.
     """
@@ -34,7 +35,8 @@ def amended(instance: Instance, request: InstanceRequest, desired: Desired, anew
     pairs = zip(instance.ports, request.networks, strict=False)
     ports = tuple(_secured(port, wish, request, desired) for port, wish in pairs)
     grown = _imaged(_grown(instance, desired.flavors[request.flavor]), desired.images.get(request.image), anew)
-    return dataclasses.replace(grown, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
+    asked = dataclasses.replace(grown, requested_zone=request.availability_zone, scheduler_hints=request.scheduler_hints)
+    return dataclasses.replace(asked, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
 
 
 def _grown(instance: Instance, wished: Flavor) -> Instance:

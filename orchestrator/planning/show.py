@@ -7,13 +7,18 @@ from collections.abc import Iterable, Iterator
 
 from orchestrator.commands import quoting
 from orchestrator.commands.command import Action, Command, Upload
+from orchestrator.model import decision as decisions
 from orchestrator.model import names
+from orchestrator.model.decision import Decision, Weight
 from orchestrator.planning import decide
 from orchestrator.planning.groundwork import SHARED
 from orchestrator.planning.leg import Leg
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Plan, StorageChange
 
 SYMBOLS = {"create": "+", "destroy": "-", UNREACHABLE: "?", NOWHERE: "?", decide.NOTHING: " "}
+
+FEW = 5
+"""Hosts that were ruled out are told of one by one."""
 
 
 def symbol(change: Change) -> str:
@@ -80,8 +85,7 @@ def _storage(change: StorageChange, whole: bool) -> Iterator[str]:
 def _details(change: Change, whole: bool) -> Iterator[str]:
     if change.decision:
         yield f"    placed there: {quoting.line(change.decision.why)}"
-        for host, reason in change.decision.rejected.items():
-            yield f"      not on {host}: {quoting.line(reason)}"
+        yield from placement(change.decision, whole)
     if change.course is None:
         return
     if change.course.problem:
@@ -94,6 +98,28 @@ def _details(change: Change, whole: bool) -> Iterator[str]:
             state = leg.state
             yield f"    {state}"
         yield from _leg(leg, whole)
+
+
+def placement(decision: Decision, whole: bool) -> Iterator[str]:
+    """What is kept of a decision besides its reason: hosts that were ruled out, many of one kind in a line. `whole`: each by itself, and the
+    weights that counted.
+    """
+    if decision.tried:
+        yield f"      failed to build it: {', '.join(decision.tried)}"
+    for each in decision.weights:
+        if whole and each.weighted:
+            yield f"      {weight(each)}"
+    if whole and decision.alternates:
+        yield f"      next best: {', '.join(decision.alternates)}"
+    few = whole or len(decision.rejected) <= FEW
+    for hosts, reason in [((host,), reason) for host, reason in decision.rejected.items()] if few else decisions.alike(decision.rejected):
+        example = f" (on {hosts[0]})" if len({decision.rejected[host] for host in hosts}) > 1 else ""
+        yield f"      not on {decisions.listed(hosts)}: {quoting.line(reason)}{example}"
+
+
+def weight(found: Weight) -> str:
+    """What a weigher gave a host: `RAMWeigher: 15424, normalised 0.98, times 1 = 0.98`."""
+    return f"{found.weigher}: {found.raw:.6g}, normalised {found.normalised:.4g}, times {found.multiplier:.6g} = {found.weighted:.6g}"
 
 
 def _leg(leg: Leg, whole: bool) -> Iterator[str]:

@@ -69,6 +69,8 @@ def bind(request: InstanceRequest, to: Binding, ports: Sequence[Port] = ()) -> I
         tunnel_end=host.tunnel_end,
         server_group=request.server_group,
         project=request.project,
+        requested_zone=request.availability_zone,
+        scheduler_hints=request.scheduler_hints,
     )
     return volumes.attach(request, to.volumes, made, host)
 
