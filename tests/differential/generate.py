@@ -34,6 +34,8 @@ TOPICS: dict[str, tuple[Callable[[random.Random], fleets.Case], int, tuple[str, 
     "pci": (topics.pci, 30, ("PciPassthroughFilter",)),
     "numa": (topics.numa, 60, ("NUMATopologyFilter",)),
     "many": (mixed.many, 60, ("IoOpsFilter", "NumInstancesFilter")),
+    "many_nodes": (mixed.many_nodes, 40, ("NUMATopologyFilter",)),
+    "many_devices": (mixed.many_devices, 20, ("PciPassthroughFilter",)),
     "everything": (mixed.everything, 90, ()),
 }
 """A topic: how to make a case of it, how many are kept, and the filters that are on beside Nova's default ones."""

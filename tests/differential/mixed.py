@@ -6,7 +6,7 @@ import json
 import random
 from typing import Any
 
-from tests.differential import fleets
+from tests.differential import fleets, topics
 from tests.differential.fleets import Case
 
 
@@ -62,6 +62,37 @@ def many(rng: random.Random) -> Case:
         if policy == "anti-affinity" and rng.random() < 0.6:
             group["max_server_per_host"] = 2
         case["request"]["group"] = group
+    return case
+
+
+def many_nodes(rng: random.Random) -> Case:
+    """Guests with NUMA nodes, one after the other: where each goes on its host decides whether the next one finds room."""
+    case = fleets.fleet(rng, rng.randint(2, 4))
+    for host in case["hosts"]:
+        topics.cells(rng, host)
+    nodes = rng.choice((1, 1, 2))
+    case["request"]["flavor"] = {"name": "numa", "vcpus": nodes * rng.choice((1, 2)), "ram": nodes * rng.choice((256, 512, 768)), "disk": 0}
+    case["request"]["flavor"]["extra_specs"] = {"hw:numa_nodes": str(nodes)}
+    if nodes == 2 and rng.random() < 0.4:
+        case["request"]["flavor"].update(vcpus=3, ram=768)
+        case["request"]["flavor"]["extra_specs"] |= {
+            "hw:numa_cpus.0": "0",
+            "hw:numa_cpus.1": "1-2",
+            "hw:numa_mem.0": "512",
+            "hw:numa_mem.1": "256",
+        }
+    case["count"] = rng.randint(3, 12)
+    return case
+
+
+def many_devices(rng: random.Random) -> Case:
+    """Guests with PCI devices, one after the other."""
+    case = fleets.fleet(rng, rng.randint(2, 4))
+    for host in case["hosts"]:
+        host["pci"] = {"gpu": rng.randint(0, 4), "nic": rng.randint(0, 4)}
+    asked = rng.choice(("gpu:1", "gpu:2", "nic:1,gpu:1"))
+    case["request"]["flavor"] = {"name": "gpu", "vcpus": 1, "ram": 64, "disk": 0, "extra_specs": {"pci_passthrough:alias": asked}}
+    case["count"] = rng.randint(3, 9)
     return case
 
 

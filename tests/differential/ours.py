@@ -9,6 +9,7 @@ from orchestrator.model.desired import NO_IMAGE, Flavor, Image, InstanceRequest,
 from orchestrator.model.host import Aggregate, Capacity, Cell, Host
 from orchestrator.model.instance import Instance
 from orchestrator.model.scheduler import MULTIPLIERS, Options
+from orchestrator.scheduling import numa, pci
 from orchestrator.scheduling.host_state import HostState, Request
 from tests.samples import instances
 
@@ -140,6 +141,14 @@ def next_request(wish: Request, number: int, placed: list[str | None]) -> Reques
     return replace(wish, instance=replace(wish.instance, name=f"{wish.instance.name}-{number}"), group_hosts=group_hosts)
 
 
-def instance(wish: Request, host: str) -> Instance:
+def instance(wish: Request, state: HostState) -> Instance:
     """The wish placed there."""
-    return instances.new(name=wish.instance.name, host=host, flavor=wish.flavor, image=wish.image, server_group=wish.instance.server_group)
+    return instances.new(
+        name=wish.instance.name,
+        host=state.host.name,
+        flavor=wish.flavor,
+        image=wish.image,
+        server_group=wish.instance.server_group,
+        cells=numa.fit(state, wish.flavor),
+        devices=pci.choose(state, wish.flavor),
+    )

@@ -130,5 +130,7 @@ def _placed(case: dict[str, Any]) -> list[str | None]:
         found.append(best.host if best else None)
         if best:
             hosts[best.host]["instances"].append(case["request"]["flavor"])
+            before = best.num_io_ops
             manager.SchedulerManager._consume_selected_host(best, wish, wish.instance_uuid)
+            assert best.num_io_ops == before + 1, "Nova could not take it off the host, and says so in its log alone"
     return found

@@ -63,6 +63,7 @@ def images(rng: random.Random) -> Case:
     for host in case["hosts"]:
         kinds = ("x86_64", "i686") if rng.random() < 0.7 else ("aarch64",)
         host["cpu"]["arch"] = kinds[0]
+        host["version"] = rng.choice((host["version"], host["version"], host["version"], 0))
         runs = ("kvm", "qemu") if rng.random() < 0.6 else ("qemu",)
         host["supported"] = [[arch, kind, "hvm"] for arch in kinds for kind in runs]
     asked: dict[str, str] = {}
@@ -116,7 +117,7 @@ def cidr(rng: random.Random) -> Case:
         host["ip"] = f"{rng.choice(('192.0.2', '192.0.2', '192.0.3', '198.51.100'))}.{rng.randrange(1, 255)}"
     hints = {"build_near_host_ip": [rng.choice((case["hosts"][0]["ip"], "192.0.2.1", "198.51.100.77"))]} if rng.random() < 0.9 else {}
     if rng.random() < 0.7:
-        hints["cidr"] = [rng.choice(("/24", "/23", "/25", "/32", "/0", "/28", "/16"))]
+        hints["cidr"] = [rng.choice(("/24", "/23", "/25", "/32", "/0", "/28", "/16", "/33"))]
     case["request"]["hints"] = hints
     return case
 
@@ -246,6 +247,8 @@ def pci(rng: random.Random) -> Case:
     for host in case["hosts"]:
         host["pci"] = {word: rng.choice((0, 1, 2, 4)) for word in ("gpu", "nic") if rng.random() < 0.7}
     asked = ", ".join(f"{word}:{rng.randint(1, 3)}" for word in rng.sample(("gpu", "nic"), rng.choice((0, 1, 1, 2))))
+    if asked and rng.random() < 0.2:
+        asked += f",{asked[:3]}:1"  # the same again: both count
     if asked:
         case["request"]["flavor"]["extra_specs"] = {"pci_passthrough:alias": asked}
     if rng.random() < 0.3:
