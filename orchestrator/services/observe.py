@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field
 
 from orchestrator.commands.command import Batch
-from orchestrator.facts import compute, gather, kvm, link
+from orchestrator.facts import compute, gather, hypervisor, kvm, link
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.fabric import Fabric
@@ -53,7 +54,12 @@ def observe(
         batch = Batch(f"look-{host.name}", 0, reads=gather.commands(keys), attach=attach)
         try:
             facts = gather.parse(keys, app.transport.run(host, batch, lambda record: None))
-            return Observation(host, facts, capacity(host, facts, known.get(host.name)))
+            found = capacity(host, facts, known.get(host.name))
+            if _booted(found, facts, known.get(host.name)):
+                again = Batch(batch.job, 0, reads=gather.commands([hypervisor.Key()]))
+                facts |= gather.parse([hypervisor.Key()], app.transport.run(host, again, lambda record: None))
+                found = capacity(host, facts, known.get(host.name))
+            return Observation(host, facts, found)
         except errors.HostError as error:
             return Observation(host, error=error)
 
@@ -69,8 +75,14 @@ def observe(
 def _keys(host: Host, records: Sequence[Record], known: Capacity | None, shared: Sequence[Key]) -> tuple[Key, ...]:
     own = [key for record in records for key in course.needs(record.instance)]
     links = [link.Key(name) for name in host.physical_networks.values()]
-    probe = [] if host.virt_type or known else [kvm.Key()]
+    probe: list[Key] = [] if host.virt_type or known else [kvm.Key()]
+    probe += [] if known and known.arch else [hypervisor.Key()]
     return tuple(dict.fromkeys([compute.Key(host.instances_path), *links, *probe, *shared, *own]))
+
+
+def _booted(found: Capacity, facts: Facts, known: Capacity | None) -> bool:
+    """Whether what libvirt says of the host may be another thing by now: it has another QEMU, or processor, since it was asked."""
+    return known is not None and known.boot_id != found.boot_id and hypervisor.Key() not in facts
 
 
 def capacity(host: Host, facts: Mapping[Key, object], known: Capacity | None) -> Capacity:
@@ -85,4 +97,7 @@ def capacity(host: Host, facts: Mapping[Key, object], known: Capacity | None) ->
             "mend ansible_host in the inventory",
         )
     detected = known.virt_type if known else ("kvm" if facts.get(kvm.Key()) else "qemu")
-    return Capacity(seen.machine_id, seen.boot_id, seen.vcpus, seen.memory_mb, seen.disk_gb, seen.free_disk_gb, host.virt_type or detected)
+    amounts = (seen.machine_id, seen.boot_id, seen.vcpus, seen.memory_mb, seen.disk_gb, seen.free_disk_gb)
+    said = facts.get(hypervisor.Key(), known)
+    details = {each.name: getattr(said, each.name) for each in dataclasses.fields(hypervisor.Hypervisor)} if said else {}
+    return Capacity(*amounts, host.virt_type or detected, **details)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import struct
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Upload
 from orchestrator.connections import ssh
-from orchestrator.facts import disk, domain, file, gather, link
+from orchestrator.facts import disk, domain, file, gather, hypervisor, link
 from orchestrator.files import inventory
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Record
@@ -208,6 +209,22 @@ def test_domains(pair: Pair) -> None:
     look(pair)
     pair.run(virsh("destroy", *a), virsh("undefine", *a, "--keep-nvram"), virsh("undefine", *b, "--keep-nvram"))
     look(pair)
+
+
+def test_what_libvirt_says_of_the_host(pair: Pair) -> None:
+    """A host in memory that has what the real one has says the same of it."""
+    key = hypervisor.Key()
+    said = pair.real.look([key])[key]
+    assert isinstance(said, hypervisor.Hypervisor)
+    assert said.arch == platform.machine()
+    assert sorted(cpu for cell in said.cells for cpu in cell.cpus) == list(range(os.cpu_count() or 0))
+    assert isinstance(pair.fake.transport, FakeFleet)
+    state = pair.fake.transport.hosts[pair.fake.host.name]
+    state.arch, state.cpu_model, state.cpu_vendor, state.cpu_features = said.arch, said.cpu_model, said.cpu_vendor, said.cpu_features
+    state.qemu = ".".join(str(said.hypervisor_version // part % 1000) for part in (1_000_000, 1000, 1))
+    state.cells, state.vcpus = len(said.cells), sum(len(cell.cpus) for cell in said.cells)
+    state.memory_mb = sum(cell.memory_mb for cell in said.cells)
+    assert pair.fake.look([key])[key] == said
 
 
 def look(pair: Pair) -> None:

@@ -14,6 +14,8 @@ from orchestrator.facts.domain import URI
 from tests.fakes import coreutils, disks, iproute, volumes
 from tests.fakes.state import Directory, Domain, File, Link, Result, State, UnknownError, failed
 
+LIBRARIES = "Compiled against library: libvirt 9.0.0\nUsing library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\n"
+
 
 def virsh(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
     if argv[1:4] != ("-q", "-c", URI):
@@ -30,6 +32,8 @@ def _command(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
             return Result(0, text.encode())  # no newline, with -q
         case ("list", *options):
             return Result(0, _list(state, frozenset(options)).encode())
+        case (word,) if word in SAYS:
+            return Result(0, SAYS[word](state).encode())
         case ("define", "--validate", "--file", path):
             return _define(state, path)
         case ("undefine", "--domain", name, "--keep-nvram"):
@@ -44,6 +48,29 @@ def _command(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
             return _found(state, name, VERBS[verb])
         case _:
             return volumes.virsh(state, words, stdin, find)
+
+
+def _capabilities(state: State) -> str:
+    """The parts that are read, as libvirt writes them."""
+    share, memory = state.vcpus // state.cells, state.memory_mb * 1024 // state.cells
+    cells = "".join(
+        f"        <cell id='{cell}'>\n          <memory unit='KiB'>{memory}</memory>\n          <cpus num='{share}'>\n"
+        + "".join(f"            <cpu id='{number}' socket_id='0'/>\n" for number in range(cell * share, (cell + 1) * share))
+        + "          </cpus>\n        </cell>\n"
+        for cell in range(state.cells)
+    )
+    features = "".join(f"      <feature name='{name}'/>\n" for name in state.cpu_features)
+    return (
+        f"<capabilities>\n\n  <host>\n    <cpu>\n      <arch>{state.arch}</arch>\n      <model>{state.cpu_model}</model>\n"
+        f"      <vendor>{state.cpu_vendor}</vendor>\n{features}    </cpu>\n    <topology>\n      <cells num='{state.cells}'>\n{cells}      </cells>\n"
+        "    </topology>\n  </host>\n\n</capabilities>\n\n"
+    )
+
+
+SAYS: dict[str, Callable[[State], str]] = {
+    "version": lambda state: f"{LIBRARIES}Running hypervisor: QEMU {state.qemu}\n",
+    "capabilities": _capabilities,
+}
 
 
 def find(state: State, name: str) -> Domain | None:

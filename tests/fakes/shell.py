@@ -6,7 +6,7 @@ import base64
 import posixpath
 from collections.abc import Callable
 
-from orchestrator.facts import compute, disk, domain, kvm
+from orchestrator.facts import compute, disk, domain, hypervisor, kvm
 from orchestrator.states.steps.block_device_mapping import create_disks
 from orchestrator.states.steps.teardown import power, shut_down_domain
 from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, netfilter, openvswitch, volumes
@@ -59,6 +59,12 @@ def _compute(state: State, operands: tuple[str, ...]) -> Result:
     return Result(0, "".join(f"{line}\n" for line in lines).encode())
 
 
+def _hypervisor(state: State, operands: tuple[str, ...]) -> Result:
+    """What virsh says, as far as the end of what it says of the host."""
+    said = libvirt.virsh(state, ("virsh", "-q", "-c", operands[0], "version; capabilities"), b"")
+    return Result(0, said.out.partition(b"</host>\n")[0] + b"</host>\n" if said.out else b"", said.err)
+
+
 def _kvm(state: State, operands: tuple[str, ...]) -> Result:
     return Result(0, b"1\n") if state.kvm else Result(1, b"0\n")
 
@@ -85,6 +91,7 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     disk.SCRIPT: _headers,
     compute.SCRIPT: _compute,
     create_disks.CREATE: disks.create_disks,
+    hypervisor.SCRIPT: _hypervisor,
     kvm.SCRIPT: _kvm,
     shut_down_domain.SCRIPT: _shut_down,
     power.END: _end_domain,

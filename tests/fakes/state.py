@@ -165,6 +165,12 @@ class State:
     memory_mb: int = 16384
     disk_gb: int = 200
     free_disk_gb: int = 180
+    arch: str = "x86_64"
+    qemu: str = "7.2.22"
+    cpu_model: str = "Skylake-Server"
+    cpu_vendor: str = "Intel"
+    cpu_features: tuple[str, ...] = ("aes", "avx2")
+    cells: int = 1  # NUMA nodes that share processors and memory evenly
     kvm: bool = False
     files: dict[str, File | Directory] = field(default_factory=lambda: {place: Directory() for place in PLACES})
     domains: dict[str, Domain] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from orchestrator.commands import script
 from orchestrator.commands.command import Batch, Command, Lane
-from orchestrator.facts import compute, digest, disk, domain, file, gather, job, kvm, link
+from orchestrator.facts import compute, digest, disk, domain, file, gather, hypervisor, job, kvm, link
 
 FOLDER = Path(__file__).parent / "facts"
 AT = "/var/lib/nova/instances/gold"
@@ -43,7 +43,9 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     "domain/shadowed": ("define_shadows instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
     "domain/dashes": ("define_dashes instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
     "domain/marked_by_another": ("define_forged instance-0000000b instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
+    "hypervisor/there": ("", (hypervisor.Key(),)),
     "domain/no_libvirtd": ("hide_socket", (domain.Key(MINE),)),
+    "hypervisor/no_libvirtd": ("", (hypervisor.Key(),)),
     "link/bridges_and_taps": (
         "links; define_tapped instance-0000000c; virsh start instance-0000000c",
         tuple(link.Key(name) for name in ("lo", "eth0", "gold-br", "gold-down", "gold-ours", "gold-tap", "gold-veth", "gold-none")),

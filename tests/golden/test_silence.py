@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.commands.command import Record
-from orchestrator.facts import bridge_nf, compute, digest, disk, domain, file, gather, ipset, job, kvm, link, rules
+from orchestrator.facts import bridge_nf, compute, digest, disk, domain, file, gather, hypervisor, ipset, job, kvm, link, rules
 from orchestrator.model import errors
 
 KEYS = (
     *(compute.Key("/var/lib/nova"), digest.Key("/x"), disk.Key("/x")),
-    *(domain.Key("instance-00000001"), file.Key("/x"), job.Key("1"), kvm.Key(), link.Key("br0")),
+    *(domain.Key("instance-00000001"), file.Key("/x"), hypervisor.Key(), job.Key("1"), kvm.Key(), link.Key("br0")),
     *(bridge_nf.Key(), ipset.Key("orc7c9e66"), rules.Key("iptables", "orc7c9e66")),
 )
 
@@ -49,6 +49,30 @@ def test_a_path_that_is_not_there(key: gather.Key, trouble: str) -> None:
 def test_libvirt_that_falls_silent(output: bytes, error: str) -> None:
     with pytest.raises(errors.HostError, match="libvirt does not answer"):
         gather.parse([domain.Key("instance-00000001")], [Record("", 0, "done", 0, output, error)])
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"",
+        b"Running hypervisor: QEMU 7.2.22\n",
+        b"<capabilities><host><cpu><arch>x86_64</arch></cpu></host>",
+        b"Running hypervisor: QEMU 7.2.22\n<capabilities><host><cpu><arch>x86_64</arch>",
+        b'Running hypervisor: QEMU 7.2.22\n<!DOCTYPE x [<!ENTITY a "b">]><capabilities><host><cpu><arch>&a;</arch></cpu></host>',
+    ],
+)
+def test_libvirt_that_says_half_of_what_the_host_is(output: bytes) -> None:
+    with pytest.raises(errors.HostError, match="libvirt does not answer"):
+        gather.parse([hypervisor.Key()], [Record("", 0, "done", 0, output, "")])
+
+
+@pytest.mark.parametrize(
+    "inside", ["<cpu><arch>", "<topology><cells><cell id='x'><memory>2048</memory><cpus><cpu id='0'/></cpus></cell></cells></topology>"]
+)
+def test_what_is_no_description_of_a_host(inside: str) -> None:
+    output = f"Running hypervisor: QEMU 7.2.22\n<capabilities>\n<host>{inside}</host>".encode()
+    with pytest.raises(errors.HostError, match="not understood"):
+        gather.parse([hypervisor.Key()], [Record("", 0, "done", 0, output, "")])
 
 
 @pytest.mark.parametrize("more", ["", "error: Domain not found: no domain with matching name 'instance-00000001'\n"])
