@@ -51,6 +51,7 @@ def place(
     lineage: str,
     seen: Snapshot,
     options: Options,
+    *,
     anew: bool = True,
     asked: Asked = lambda states, request: None,
 ) -> tuple[tuple[Placement, ...], tuple[Refused, ...]]:
