@@ -59,11 +59,17 @@ def holds(node: Usage, cell: topology.Cell, host: Host) -> bool:
 
 def _assigned(wanted: Sequence[topology.Cell], free: Sequence[Usage], host: Host) -> tuple[int, ...] | None:
     """A node of `free` for each that is wanted, the first ones that go together."""
-    if not wanted:
-        return ()
-    for number, node in enumerate(free):
-        if holds(node, wanted[0], host):
-            rest = _assigned(wanted[1:], (*free[:number], *free[number + 1 :]), host)
-            if rest is not None:
-                return (node.cell.id, *rest)
-    return None
+    hopeless: set[frozenset[int]] = set()  # taken nodes that leave no way for the rest: else many nodes have too many ways to try
+
+    def rest(taken: tuple[int, ...]) -> tuple[int, ...] | None:
+        if len(taken) == len(wanted):
+            return taken
+        for node in free if frozenset(taken) not in hopeless else ():
+            if node.cell.id not in taken and holds(node, wanted[len(taken)], host):
+                found = rest((*taken, node.cell.id))
+                if found is not None:
+                    return found
+        hopeless.add(frozenset(taken))
+        return None
+
+    return rest(())

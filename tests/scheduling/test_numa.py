@@ -61,6 +61,14 @@ def test_an_unevenly_split_guest_goes_where_each_of_its_nodes_has_room() -> None
     assert numa.fit(host(cells=(small, small)), wish) is None
 
 
+def test_many_nodes_are_not_tried_in_every_order() -> None:
+    """12 nodes, one of them full: there are 479,001,600 orders."""
+    many = tuple(Cell(node, (node,), 1024) for node in range(12))
+    full = resident("a", {"hw:numa_nodes": "1"}, cells=(11,))
+    assert numa.fit(host(full, cells=many), nodes(12, 12, 12 * 1024)) is None
+    assert numa.fit(host(full, cells=many), nodes(11, 11, 11 * 1024)) == tuple(range(11))
+
+
 def test_what_instances_without_nodes_use_counts_for_none() -> None:
     usage = numa.usage(host(resident(), resident("b", {"hw:numa_nodes": "1"}, cells=(3,)), cells=FOUR))
     assert [(each.cpus, each.memory) for each in usage] == [(0, 0), (0, 0), (0, 0), (2, 1024)]
