@@ -61,8 +61,7 @@ def place(
     no other can take it, or enough failed, those that did are asked again. `asked` is told of each request, and the hosts as they are by then.
     Raises Conflict for an address or a volume that is taken.
     """
-    facts = {site.host.name: site.facts for site in sites}
-    wanted = {request.name for request in requests}
+    facts, wanted = {site.host.name: site.facts for site in sites}, {request.name for request in requests}
     moved = {record.instance.name: record for record in seen.records if record.instance.name in wanted}
     staying = [record for record in seen.records if record.instance.name not in moved]
     here = _Here(desired, seen, pick.Fleet(_states(sites, staying), options))
@@ -78,9 +77,7 @@ def place(
         own = here.volumes(request, record)
         mine = number_of(record.instance) if record else number
         try:
-            wish = here.request(request, own, record)
-            if anew and len(wish.tried) >= options.max_attempts:
-                wish = dataclasses.replace(wish, tried=())
+            wish = here.request(request, own, _tried(record, options, anew))
             decision = _decided(here.fleet, wish, f"{lineage}/{mine}", anew, asked)
         except errors.NoValidHost as error:
             refused.append(Refused(request, error))
@@ -93,6 +90,12 @@ def place(
         changed = tuple(each.volume for each in instance.volumes if each.volume != own[each.volume.name])
         made.append(Placement(instance, request.state, decision, changed))
     return tuple(made), tuple(refused)
+
+
+def _tried(record: Record | None, options: Options, anew: bool) -> tuple[str, ...]:
+    """Hosts that are not to be asked."""
+    failed = record.decision.tried if record else ()
+    return () if anew and len(failed) >= options.max_attempts else failed
 
 
 def _decided(fleet: pick.Fleet, wish: host_state.Request, seed: str, anew: bool, asked: Asked) -> Decision:
@@ -137,7 +140,7 @@ class _Here:
         if instance.server_group:
             self._groups.setdefault(instance.server_group, set()).add(instance.host)
 
-    def request(self, wish: InstanceRequest, own: Mapping[str, Volume], record: Record | None) -> host_state.Request:
+    def request(self, wish: InstanceRequest, own: Mapping[str, Volume], tried: tuple[str, ...]) -> host_state.Request:
         """What hosts are asked for."""
         group = self._desired.server_groups[wish.server_group] if wish.server_group else None
         hinted = [name.strip() for hint in ("same_host", "different_host") for name in wish.scheduler_hints.get(hint, "").split(",")]
@@ -150,7 +153,7 @@ class _Here:
             group,
             frozenset(self._groups.get(group.name, ())) if group else frozenset(),
             {name: self._homes[name] for name in hinted if name in self._homes},
-            record.decision.tried if record else (),
+            tried,
         )
 
     def volumes(self, wish: InstanceRequest, record: Record | None) -> dict[str, Volume]:
