@@ -44,7 +44,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A large file of the controller's, streamed to `path` (a temporary name; the commands after it check and rename). `size` in bytes."""
+    """A large file of the controller's, streamed to `path`. `size` in bytes.
+
+    A temporary name: the commands after it check what came, and write through to the disk what they make of it.
+    """
 
     source: str
     path: str

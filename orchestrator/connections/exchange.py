@@ -10,7 +10,8 @@ from orchestrator.commands import quoting, script, stream
 from orchestrator.commands.command import Batch, Record, Transfer
 from orchestrator.model import errors
 
-CHUNK = 64 * 1024
+CHUNK = 2 * (32 * 1024 - 64)
+"""Bytes: two of the packets that OpenSSH's sshd takes at most, so that none goes nearly empty."""
 
 REFUSALS = {
     "prepare": ("cannot prepare the job", "changing a host needs root there: set ansible_become, or ansible_user: root"),

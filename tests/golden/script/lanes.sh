@@ -1,4 +1,4 @@
-# LC_ALL=C; s=$(dd bs=65536 count=2583 iflag=fullblock,count_bytes 2>/dev/null); [ ${#s} = 2583 ] && eval "$s"
+# LC_ALL=C; s=$(dd bs=65536 count=2533 iflag=fullblock,count_bytes 2>/dev/null); [ ${#s} = 2533 ] && eval "$s"
 m=--0123456789abcdef
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL; unset ENV BASH_ENV CDPATH; umask 077; cd /
@@ -20,9 +20,8 @@ attach() { claim "$1"; mkdir "$jobs/$1"; exec 8>&-; }
 attach '6b1e%2F6'
 job='6b1e%2F7'
 d=$jobs/$job
-take() { dd bs="$2" count="$1" iflag=fullblock,count_bytes "$3" "$4"; }
 stage() { # size path
-  e=$( { umask 022; mkdir -p -- "${2%/*}" && take "$1" 1048576 of="$2" conv=fsync && [ "$(wc -c <"$2")" -eq "$1" ]; } 2>&1 ) || refuse stage "$e"
+  e=$( { umask 022; mkdir -p -- "${2%/*}" && dd bs=65536 count="$1" iflag=fullblock,count_bytes of="$2" && [ "$(wc -c <"$2")" -eq "$1" ]; } 2>&1 ) || refuse stage "$e"
 }
 launch() { # test and set: only who makes the directory runs the job
   claim "$job"
