@@ -41,7 +41,7 @@ prune() { # what ended more than a day ago
     'for f; do d=${f%/done}; rm -rf -- "$d" "$d.lock"; done' sh {} +
 }
 trap 'exit 1' HUP INT TERM PIPE
-b=$(dd bs=65536 count=4053 iflag=fullblock,count_bytes); [ ${#b} = 4053 ] || exit 1
+b=$(dd bs=65536 count=4062 iflag=fullblock,count_bytes); [ ${#b} = 4062 ] || exit 1
 trap 'rm -f -- '\''/var/lib/nova/instances/_base/a.part.0123456789abcdef'\''' EXIT
 stage 1000 '/var/lib/nova/instances/_base/a.part.0123456789abcdef'
 launch
@@ -118,7 +118,7 @@ lane() { # number patience key lock parents...
   "lane_$n" && true >"$d/$n.ok"
 }
 clock; mkfifo "$d/slots"; exec 7<>"$d/slots"
-slot=$(nproc || echo 2); while [ "$slot" -gt 0 ]; do echo >&7; slot=$((slot - 1)); done
+slot=$((3 * $(nproc || echo 2))); while [ "$slot" -gt 0 ]; do echo >&7; slot=$((slot - 1)); done
 start() { read -r slot <&7; ( trap 'echo >&7' EXIT; lane "$@" ) & }
 lane_0() { :
 printf %s '<domain>
