@@ -50,8 +50,8 @@ def place(
     sites: Sequence[Site],
     lineage: str,
     seen: Snapshot,
-    options: Options,
     *,
+    options: Options,
     anew: bool = True,
     asked: Asked = lambda states, request: None,
 ) -> tuple[tuple[Placement, ...], tuple[Refused, ...]]:

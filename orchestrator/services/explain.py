@@ -123,7 +123,7 @@ def _placed(
     def asked(states: Sequence[HostState], request: Request) -> None:
         judged[request.instance.name] = explain.judge(states, request, app.scheduler)
 
-    made, _ = place.place(requests, desired, sites, app.store.lineage, snapshot, app.scheduler, asked=asked)
+    made, _ = place.place(requests, desired, sites, app.store.lineage, snapshot, options=app.scheduler, asked=asked)
     decisions = {placement.instance.name: placement.decision for placement in made}
     return tuple(explain.decided(wish.name, judged[wish.name], decisions.get(wish.name)) for wish in requests)
 

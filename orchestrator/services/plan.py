@@ -132,7 +132,7 @@ class _Placing:
         """Placements, and what no host can take."""
         if seen != self._seen:
             self._seen = seen
-            self._made = place.place(self._new, self._desired, self._sites, self._lineage, seen, self._options, anew=self._anew)
+            self._made = place.place(self._new, self._desired, self._sites, self._lineage, seen, options=self._options, anew=self._anew)
         return self._made
 
     def choose(self, seen: Snapshot) -> Sequence[Placement]:
