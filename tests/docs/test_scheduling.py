@@ -64,7 +64,7 @@ def test_the_example_goes_where_it_says(tmp_path: Path, monkeypatch: pytest.Monk
     options = scheduler_options.options({name: scheduler_options.read(name, *each) for name, each in words.items()})
     seen = Capacity("machine", "boot", 4, 8192, 100, 100, "kvm", arch="x86_64")
     sites = [place.Site(each, {}, seen) for each in hosts.hosts.values()]
-    made, refused = place.place(tuple(wished.instances.values()), wished, sites, instances.LINEAGE, Snapshot((), 1, {}), options)
+    made, refused = place.place(tuple(wished.instances.values()), wished, sites, instances.LINEAGE, Snapshot((), 1, {}), options=options)
     found = {each.instance.name: each.instance.host for each in made} | {each.request.name: "nowhere" for each in refused}
     told = {name: rest.split("|")[0].strip() for name, rest in rows("An example").items() if name != "instance"}
     assert found == told
