@@ -20,6 +20,7 @@ from orchestrator.files.playbook import (
     networks,
     nouns,
     plays,
+    rolling,
     selection,
     server_groups,
     subnets,
@@ -64,19 +65,22 @@ def load(
     groups.check_members(every, found)
     volumes.check_attachments(every, found)
     server_groups.check(every, found)
+    rolling.check_notify(every, found)
     images = nouns.images(every, {} if digests is None else digests, found)
     nouns.check_sizes(every, images, found)
     fit.check_hardware(every, found)
     volumes.check_sizes(every, images, found)
+    worked_off, instances = rolling.worked_off(every, nouns.instances(every, found))
     wished = desired.Desired(
         flavors=nouns.flavors(every),
         images=images,
         networks=networks.networks(every),
         keypairs=nouns.keypairs(every, found),
-        instances=nouns.instances(every, found),
+        instances=instances,
         security_groups=groups.security_groups(every),
         volumes=volumes.volumes(every),
         server_groups=server_groups.server_groups(every),
+        plays=worked_off,
     )
     found.finish()
     return wished

@@ -11,7 +11,7 @@ import pydantic_core
 from pydantic import BeforeValidator, WithJsonSchema
 
 from orchestrator.files import image
-from orchestrator.files.playbook import hints, networking, strict, values, words
+from orchestrator.files.playbook import batches, hints, networking, strict, values, words
 from orchestrator.files.playbook.properties import ExtraSpecs, ImageProperties
 from orchestrator.model import desired
 
@@ -152,6 +152,7 @@ class InstanceEntry(strict.Entry):
     metadata: dict[Annotated[str, BeforeValidator(_metadata_key)], words.MetadataValue] = pydantic.Field(default={})
     tags: Annotated[tuple[Annotated[str, BeforeValidator(_server_tag)], ...], BeforeValidator(words.separated)] = ()
     state: Literal["active", "stopped", "absent"] = "active"
+    notify: batches.Notify = ()
     hosts: words.Pattern | None = None
 
     def placed_volumes(self) -> Iterator[tuple[str, tuple[int | str, ...]]]:
@@ -175,6 +176,12 @@ class Play(strict.Strict):
     vars: dict[str, Any] = pydantic.Field(default={})
     vars_files: tuple[words.Text, ...] = ()
     tags: Tags = ()
+    serial: batches.Serial = ()
+    max_fail_percentage: batches.Share | None = None
+    any_errors_fatal: words.Flag = False
+    throttle: batches.Throttle = 0
+    order: batches.Order = "inventory"
+    handlers: batches.Handlers = ()
     keypairs: tuple[KeypairEntry, ...] = ()
     flavors: tuple[FlavorEntry, ...] = ()
     images: tuple[ImageEntry, ...] = ()

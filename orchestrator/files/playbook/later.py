@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 KEYS: dict[str, frozenset[str]] = {
-    "play": frozenset({"serial", "max_fail_percentage", "any_errors_fatal"}),
+    "play": frozenset({"force_handlers", "ignore_unreachable", "ignore_errors"}),
     "flavors": frozenset({"rxtx_factor", "is_public"}),
     "flavors.extra_specs": frozenset(
         {
@@ -61,6 +61,7 @@ INSTEAD: dict[str, str] = {
     "become": "it belongs into the inventory: ansible_become",
     "remote_user": "it belongs into the inventory: ansible_user",
     "connection": "it belongs into the inventory: ansible_connection",
+    "strategy": "hosts of a batch are worked on side by side: leave it out",
     "gather_facts": "facts are always gathered: leave it out",
     "port_range_min": 'write port: 443, or port: "80-443"',
     "port_range_max": 'write port: 443, or port: "80-443"',

@@ -139,6 +139,7 @@ def _instance(entry: entries.InstanceEntry, declared: plays.Declared, found: fin
         server_group=server_groups.of_instance(entry),
         scheduler_hints=server_groups.scheduler_hints(entry),
         project=entry.project,
+        notify=entry.notify,
     )
 
 

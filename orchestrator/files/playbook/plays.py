@@ -41,6 +41,7 @@ class Declared:
     hosts: tuple[str, ...] = ()
     selected: bool = True
     sound: bool = True
+    play: entries.Play = dataclasses.field(default_factory=entries.Play)
 
     def place(self, *loc: int | str) -> mark.Mark:
         """Where the value at `loc` was written."""
@@ -67,6 +68,7 @@ class _Play:
     tags: tuple[str, ...]
     request: Request
     found: findings.Findings
+    entry: entries.Play
 
 
 def read(path: Path, request: Request, found: findings.Findings) -> Iterator[Declared]:
@@ -97,7 +99,7 @@ def _play(node: yaml.Node, path: Path, request: Request, found: findings.Finding
     head = values.written(_without(node, {"vars", "vars_files", *SECTIONS}), found_variables, found)
     play = validation.validate(entries.Play, "play", node, head, found) or entries.Play()
     hosts = () if play.hosts is None else _hosts(play.hosts, node, request, found)
-    context = _Play(path.parent, found_variables, hosts, _child(node, "hosts") is not None, play.tags, request, found)
+    context = _Play(path.parent, found_variables, hosts, _child(node, "hosts") is not None, play.tags, request, found, play)
     sections = [(key, value) for key, value in node.items if key.text in SECTIONS]
     if not sections:
         found.add(node.mark, "the play declares nothing", hint=f"add any of {', '.join(entries.MODELS)}")
@@ -217,7 +219,7 @@ def _declared(section: str, entry: strict.Entry, node: yaml.Mapping, play: _Play
     if entry.hosts is None and not play.names_hosts:
         play.found.add(node.mark, "no hosts for this instance", hint="add hosts: to its play, a pattern such as all")
     selected = play.request.tags.takes((*play.tags, *entry.tags))
-    return Declared(section, entry.name, entry, node, play.folder, hosts, selected)
+    return Declared(section, entry.name, entry, node, play.folder, hosts, selected, play=play.entry)
 
 
 def _lost(sections: Iterable[str], node: yaml.Node) -> Iterator[Declared]:
