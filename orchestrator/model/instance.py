@@ -88,6 +88,7 @@ class Instance:
     project: str = desired.DEFAULT_PROJECT
     devices: tuple[Device, ...] = ()
     cells: tuple[int, ...] = ()  # of the host: where each of the guest's NUMA nodes is; none: wherever
+    cpusets: tuple[str, ...] = ()  # of each of these cells the processors, such as 0-7,16-23
     requested_zone: str | None = None  # that the playbook asked for; None: any
     scheduler_hints: Mapping[str, str] = field(default_factory=dict)  # as in its wish
 

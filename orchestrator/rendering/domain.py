@@ -9,7 +9,7 @@ import jinja2
 
 from orchestrator.model import instance as model
 from orchestrator.model.volume import Attachment
-from orchestrator.rendering import hardware, volumes
+from orchestrator.rendering import hardware, host_devices, volumes
 
 UNMARKED = "0" * 64
 
@@ -57,6 +57,8 @@ def _render(instance: model.Instance) -> str:
             config_drive=config_drive_path(instance) if instance.config_drive else None,
             cdrom=made.cdrom((*(disk.device for disk in instance.disks), *(each.device for each in instance.volumes))),
             volumes=[(each, volumes.of(each.volume)) for each in instance.volumes if not each.leaving],
+            pinning=host_devices.pinning(instance, made.cells),
+            addresses=[host_devices.address(device) for device in instance.devices],
             mtu=lambda port: instance.networks[port.network].link_mtu,
         )
     )

@@ -5,6 +5,7 @@ Ids come from the store's lineage and the instance's number, which is never used
 
 from __future__ import annotations
 
+import itertools
 import string
 import uuid
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.facts import link
 from orchestrator.facts.gather import Facts
-from orchestrator.model import fabric, names
+from orchestrator.model import errors, fabric, names
 from orchestrator.model.desired import NO_IMAGE, Desired, Flavor, Image, InstanceRequest, Network
-from orchestrator.model.instance import Base, Disk, Instance, Port
+from orchestrator.model.instance import Base, Device, Disk, Instance, Port
 from orchestrator.model.volume import Volume
-from orchestrator.scheduling import addresses, volumes
+from orchestrator.scheduling import addresses, numa, pci, volumes
 from orchestrator.scheduling.host_state import HostState
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -45,6 +46,8 @@ def bind(request: InstanceRequest, to: Binding, ports: Sequence[Port] = ()) -> I
     directory = f"{host.instances_path}/{own}"
     key = to.desired.keypairs[request.keypair] if request.keypair else None
     made_of = image(request, to.desired, to.volumes)
+    flavor = to.desired.flavors[request.flavor]
+    cells = numa.fit(to.place, flavor) or ()  # None where nothing asks for room on nodes: then wherever there is some
     made = Instance(
         uuid=own,
         name=request.name,
@@ -53,9 +56,9 @@ def bind(request: InstanceRequest, to: Binding, ports: Sequence[Port] = ()) -> I
         directory=directory,
         virt_type=to.place.capacity.virt_type,
         lineage=to.lineage,
-        flavor=to.desired.flavors[request.flavor],
+        flavor=flavor,
         image=made_of,
-        disks=_disks(directory, host.instances_path, made_of, to.desired.flavors[request.flavor], request.ephemerals),
+        disks=_disks(directory, host.instances_path, made_of, flavor, request.ephemerals),
         ports=_ports(request, own, to, ports),
         networks={wish.network: to.desired.networks[wish.network] for wish in request.networks},
         public_key=key.public_key if key else None,
@@ -69,10 +72,28 @@ def bind(request: InstanceRequest, to: Binding, ports: Sequence[Port] = ()) -> I
         tunnel_end=host.tunnel_end,
         server_group=request.server_group,
         project=request.project,
+        devices=_devices(request, to.place, flavor),
+        cells=cells,
+        cpusets=tuple(_cpuset(to.place, cell) for cell in cells),
         requested_zone=request.availability_zone,
         scheduler_hints=request.scheduler_hints,
     )
     return volumes.attach(request, to.volumes, made, host)
+
+
+def _devices(request: InstanceRequest, place: HostState, flavor: Flavor) -> tuple[Device, ...]:
+    """The PCI devices that it asks for. Raises Conflict when there are too few: the prefilter on them was not asked."""
+    found = pci.choose(place, flavor)
+    if found is None:
+        raise errors.Conflict(f"instance {request.name!r} cannot have its PCI devices on {place.host.name}", request.where)
+    return found
+
+
+def _cpuset(place: HostState, cell: int) -> str:
+    """The processors of a NUMA node of the host, as libvirt takes them: runs of numbers with commas between."""
+    cpus = next(each.cpus for each in place.capacity.cells if each.id == cell)
+    runs = [tuple(cpu for _, cpu in run) for _, run in itertools.groupby(enumerate(cpus), lambda pair: pair[1] - pair[0])]
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def image(request: InstanceRequest, desired: Desired, own: Mapping[str, Volume]) -> Image:

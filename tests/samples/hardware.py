@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestrator.model import desired
-from orchestrator.model.instance import Instance
+from orchestrator.model.instance import Device, Instance
 from tests.samples import instances
 
 VXLAN = desired.Network("overlay", "", "vxlan", (desired.Subnet("10.30.0.0/24"),), 77)
@@ -95,5 +95,8 @@ CASES: dict[str, Instance] = {
     **{name: with_specs(found) for name, found in SPECS.items()},
     "windows_on_kvm": replace(with_properties({"os_type": "windows"}), virt_type="kvm"),
     "vxlan": replace(instances.new(1, instances.port(1, "overlay")), networks={"overlay": VXLAN}),
+    "numa_on_cells": replace(with_specs({"hw:numa_nodes": "2"}), cells=(1, 0), cpusets=("4-7,12", "0-3,8")),
+    "numa_on_cells_and_quotas": replace(with_specs({**TWO_NODES, **QUOTAS}), cells=(0, 3), cpusets=("0", "6-7")),
+    "pci_devices": replace(with_specs({}), devices=(Device("gpu", "0000:81:00.0"), Device("nic", "0001:c1:1f.7"))),
     "jumbo": replace(instances.new(1, instances.port(1)), networks={"private": replace(instances.NETWORK, mtu=9000)}),
 }
