@@ -99,8 +99,7 @@ def claim(connection: Connection, uuid: str, wanted: Sequence[Attachment], new: 
             amend(connection, volume, at)
         else:
             add(connection, writes.NewVolume(volume, "available"), at)
-    for each in wanted:
-        source = own.pop(each.volume.id, "available")
-        move(connection, writes.VolumeMove(each.volume.id, source, "attaching", None, uuid, each.device, each.boot), at)
-    for identity, status in own.items():
+    for identity, status in own.items():  # first of all: what comes takes its disk
         move(connection, writes.VolumeMove(identity, status, "available"), at)
+    for each in wanted:
+        move(connection, writes.VolumeMove(each.volume.id, "available", "attaching", None, uuid, each.device, each.boot), at)

@@ -68,14 +68,20 @@ class Site:
         return sum(sum(host.starts.values()) for host in self.fleet.hosts.values())
 
 
+def build(folder: Path, *names: str) -> Site:
+    """Hosts of these names, each with 16 GiB of memory, of which 512 MiB are reserved."""
+    image = folder / "guest.raw"
+    image.write_bytes(bytes(1024))
+    fleet = FakeFleet(names)
+    store = stores.open(f"sqlite:///{folder}/state.db", Clock(), Ids())
+    hosts = {name: Host(name, name, virt_type="qemu", physical_networks={"phys0": "br-phys0"}) for name in names}
+    return Site(fleet, store, App(Inventory(hosts, {"all": tuple(hosts)}), fleet, store, Patient()), image)
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """Two hosts."""
-    image = tmp_path / "guest.raw"
-    image.write_bytes(bytes(1024))
-    fleet = FakeFleet(["n1", "n2"])
-    store = stores.open(f"sqlite:///{tmp_path}/state.db", Clock(), Ids())
-    hosts = {name: Host(name, name, virt_type="qemu", physical_networks={"phys0": "br-phys0"}) for name in fleet.hosts}
-    yield Site(fleet, store, App(Inventory(hosts, {"all": tuple(hosts)}), fleet, store, Patient()), image)
-    store.close()
-    assert all(not host.unknown for host in fleet.hosts.values())
+    made = build(tmp_path, "n1", "n2")
+    yield made
+    made.store.close()
+    assert all(not host.unknown for host in made.fleet.hosts.values())
