@@ -24,8 +24,9 @@ def desired(wiring: Wiring, files: Sequence[Path]) -> Desired:
 
 
 def concerned(desired: Desired) -> list[str]:
-    """The hosts that its instances may be on."""
-    return [host for wish in desired.instances.values() for host in wish.hosts]
+    """The hosts that its instances are on, as far as that can be told from the playbook: none where there are more hosts than instances."""
+    hosts = dict.fromkeys(host for wish in desired.instances.values() for host in wish.hosts)
+    return list(hosts) if len(hosts) <= len(desired.instances) else []
 
 
 def hosts(wiring: Wiring) -> tuple[str, ...]:
