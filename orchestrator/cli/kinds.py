@@ -102,7 +102,7 @@ KINDS = (
         ("host",),
         _hosts,
         ("name", "address", "availability_zone", "virt_type", "vcpus", "memory_mb", "free_disk_gb", "instances"),
-        ("port", "user", "connection", "disk_gb", "groups", "in_inventory", "seen"),
+        ("port", "user", "connection", "disk_gb", "arch", "numa_cells", "groups", "aggregates", "disabled", "in_inventory", "seen"),
         placed=True,
     ),
     Kind("images", ("image", "img"), partial(_resources, "image"), ("name", "disk_format", "size", "virtual_size"), ("source", "digest")),

@@ -6,6 +6,7 @@ The practice guest boots by BIOS only. Of UEFI it is shown that libvirt starts i
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ PLAY = """\
   flavors:
     - {{name: tiny, vcpus: 1, ram: 96, disk: 1}}
     - {{name: two-nodes, vcpus: 2, ram: 128, disk: 1, extra_specs: {{"hw:numa_nodes": 2, "hw:cpu_cores": 2, "hw_rng:allowed": no}}}}
+    - {{name: one-node, vcpus: 1, ram: 96, disk: 1, extra_specs: {{"hw:numa_nodes": 1}}}}
     - {{name: blank, vcpus: 1, ram: 96, disk: 1, ephemeral: 1, swap: 64, extra_specs: {{"quota:disk_total_iops_sec": 100000}}}}
     - {{name: firmware, vcpus: 1, ram: 192, disk: 1}}
   images:
@@ -40,7 +42,7 @@ PLAY = """\
     - {{name: q35, flavor: two-nodes, image: q35, networks: [{{network: flat}}], config_drive: true}}
     - {{name: ide, flavor: tiny, image: ide, config_drive: nocloud}}
     - {{name: scsi, flavor: blank, image: scsi, config_drive: true}}
-    - {{name: e1000, flavor: tiny, image: e1000, networks: [{{network: flat}}], config_drive: true}}
+    - {{name: e1000, flavor: one-node, image: e1000, networks: [{{network: flat}}], config_drive: true}}
     - {{name: sata, flavor: blank, image: sata, config_drive: true}}
     - {{name: uefi, flavor: firmware, image: uefi, config_drive: true}}
 """
@@ -87,6 +89,14 @@ def test_processors_and_nodes_are_as_the_flavor_says(operator: Operator) -> None
     assert guest.run("grep -c ^processor /proc/cpuinfo") == "2"
     assert guest.run("sed -n 's/^cpu cores[^0-9]*//p' /proc/cpuinfo | sort -u") == "2"
     assert guest.run("ls -d /sys/devices/system/node/node* | wc -l") == "2"
+
+
+def test_a_guest_s_node_is_tied_to_one_of_the_host(operator: Operator) -> None:
+    record = operator.instances()["e1000"]
+    tuned = operator.lab.on(str(record["host"]), "virsh", "-q", "numatune", str(record["uuid"]))
+    assert re.sub(r"\s+", " ", tuned).strip() == "numa_mode : strict numa_nodeset : 0"
+    pinned = operator.lab.on(str(record["host"]), "virsh", "-q", "vcpupin", str(record["uuid"])).split()
+    assert pinned == ["0", operator.lab.on(str(record["host"]), "cat", "/sys/devices/system/node/node0/cpulist").strip()]
 
 
 def test_either_drive_tells_a_guest_its_name(operator: Operator) -> None:
