@@ -70,8 +70,8 @@ class HostState:
 class Request:
     """What a host is asked for (nova RequestSpec).
 
-    `homes`: where the instances are that its hints name; `group_hosts`: hosts of the other members of its server group; `tried`: hosts that failed
-    to build it.
+    `homes`: where the instances are that its hints name; `group_hosts`: hosts of the other members of its server group if they are to
+    share one (affinity; the other policies ask each host for its own members); `tried`: hosts that failed to build it.
     """
 
     instance: InstanceRequest

@@ -76,6 +76,7 @@ class Fleet:
         self.states = sorted(states, key=lambda state: state.host.name)
         self._options = options
         self._filters, self._weighers = rooms.filters_of(options), rooms.weighers_of(options)
+        self._factors = [[multiplier(state, each, options) for state in self.states] for each in self._weighers]
         self._places = {state.host.name: place for place, state in enumerate(self.states)}
         self._shapes: dict[tuple[object, ...], _Shape] = {}
 
@@ -139,7 +140,7 @@ class Fleet:
         if not shape.columns or fitting - fitted:
             shape.fit = [place for place, reason in enumerate(shape.reasons) if not reason]
             fresh = range(len(shape.fit))
-            factors = [[multiplier(self.states[place], each, self._options) for place in shape.fit] for each in self._weighers]
+            factors = [[row[place] for place in shape.fit] for row in self._factors]
             shape.columns = [_Column(each, [math.nan for _ in fresh], own) for each, own in zip(self._weighers, factors, strict=True)]
             fitted = fitting = set(shape.fit)  # those that dropped out are not in it
         for place in fitted - fitting:

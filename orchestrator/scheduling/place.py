@@ -151,7 +151,7 @@ class _Here:
             tuple(own.values()),
             bind.image(wish, self._desired, own),
             group,
-            frozenset(self._groups.get(group.name, ())) if group else frozenset(),
+            frozenset(self._groups.get(group.name, ())) if group and group.policy == "affinity" else frozenset(),
             {name: self._homes[name] for name in hinted if name in self._homes},
             tried,
         )

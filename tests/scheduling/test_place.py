@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from orchestrator.model.desired import Desired, Flavor, InstanceRequest, ServerGroup
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.scheduler import FILTERS, Options
 from orchestrator.ports.store import Placement, Snapshot
+from orchestrator.scheduling.filters import compute
+from orchestrator.scheduling.host_state import HostState
 from orchestrator.scheduling.place import Refused, Site, place
+from orchestrator.scheduling.verdict import Verdict
 from tests.samples import instances
 from tests.scheduling.samples import IMAGE, aggregate
 
@@ -86,6 +91,22 @@ def test_soft_policies_as_far_as_there_is_room() -> None:
     heavy = Options(multipliers={"soft_affinity_weight_multiplier": 10.0, "ram_weight_multiplier": 1.0})
     assert homes(several(3, "large"), group=ServerGroup("web", "soft-affinity"), options=heavy) == ["n1", "n1", "n2"]
     assert homes(several(4), group=ServerGroup("web", "soft-anti-affinity")) == ["n1", "n2", "n3", "n1"]
+
+
+@pytest.mark.parametrize("policy", ["anti-affinity", "soft-anti-affinity", "soft-affinity"])
+def test_members_of_a_group_are_no_reason_to_ask_all_hosts_again(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group of 1,000 on 1,000 hosts takes seconds only if each member asks again of the hosts that changed, not of all."""
+    asked: list[str] = []
+
+    def judge(state: HostState, *_: object) -> Verdict:
+        asked.append(state.host.name)
+        return Verdict(True)
+
+    monkeypatch.setattr(compute, "judge", judge)
+    hosts = [site(f"n{number}") for number in range(20)]
+    wishes = [replace(each, hosts=tuple(each.host.name for each in hosts)) for each in several(20)]
+    assert "" not in homes(wishes, *hosts, group=ServerGroup("web", policy))
+    assert len(asked) == 20 + 19
 
 
 def test_zones() -> None:
