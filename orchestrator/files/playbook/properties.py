@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from orchestrator.files.playbook import strict, words
 from orchestrator.rendering import topology
+from orchestrator.scheduling import extra_specs
 
 MACHINE = re.compile(r"pc|q35|pc-(i440fx|q35)-[0-9]{1,2}\.[0-9]{1,2}(\.[0-9]{1,2})?")
 VERSIONS = re.compile(r"\s*(<=|>=|<|>|!=|==)\s*[0-9]+(\.[0-9]+){0,2}\s*(,\s*(<=|>=|<|>|!=|==)\s*[0-9]+(\.[0-9]+){0,2}\s*)*")
@@ -30,6 +31,7 @@ ARCHITECTURES = frozenset(
 SCOPES = ("capabilities", "aggregate_instance_extra_specs")
 """Of extra specs that are asked of hosts: the keys after them are theirs to name."""
 SCOPED = re.compile(rf"({'|'.join(SCOPES)}):[A-Za-z0-9_:. -]{{1,200}}")
+NUMBER = re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?")
 LONG = 10**15  # more bytes or operations a second than any disk has
 
 
@@ -151,7 +153,13 @@ UNKNOWN = object()
 def _scoped(value: object) -> str:
     if value is UNKNOWN:
         raise pydantic_core.PydanticKnownError("extra_forbidden")
-    return words.bounded(255)(value)
+    found = words.bounded(255)(value)
+    sign, *operands = found.split()
+    if sign in extra_specs.OPERATORS and not operands:
+        raise words.bad(f"must have something after '{sign}'", "an operator stands before what it compares with")
+    if sign in extra_specs.NUMBERS and not NUMBER.fullmatch(operands[0]):
+        raise words.bad(f"must have a number after '{sign}'", "texts are compared by s== and the like")
+    return found
 
 
 class ExtraSpecs(strict.Strict):
