@@ -66,3 +66,12 @@ NOVA := tests/differential/.venv
 differential: ## the real Nova's filters and weighers over random fleets: tests/differential/cases anew (minutes)
 	@[ -x $(NOVA)/bin/python ] || { python3 -m venv $(NOVA) && $(NOVA)/bin/pip install -q --disable-pip-version-check nova==34.0.0; }
 	PYTHONHASHSEED=0 $(NOVA)/bin/python -W ignore -m tests.differential.generate
+
+.PHONY: bench-scale
+bench-scale: packages install ## the same over 32 practice hosts
+	$(SUDO) $(VENV)/bin/python -m tests.bench --scale
+
+.PHONY: bench-peers
+bench-peers: packages install ## ansible-core and pyinfra at the same work, as ratios to the same baseline
+	test -x build/peers/bin/pyinfra || { python3 -m venv build/peers && build/peers/bin/pip install -q --disable-pip-version-check ansible-core pyinfra; }
+	$(SUDO) $(VENV)/bin/python -m tests.bench --peers build/peers/bin

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.bench import check, distance, sides
 from tests.bench.meter import Cost, HostGroup
+from tests.bench.peers import Peer
 from tests.bench.sides import Floor, Ours
 from tests.bench.table import Table
 from tests.bench.work import Size, play
@@ -123,11 +124,31 @@ def scale(lab: Lab, folder: Path, image: Path, runs: int) -> Table:
     return table
 
 
+def compare_peers(lab: Lab, folder: Path, image: Path, programs: Path) -> Table:
+    """What each peer takes for every phase, once, as ratios to the floor's in turn."""
+    one, other = Size(20, tuple(lab.hosts)[:4]), Size(20, tuple(lab.hosts)[4:])
+    floor, group = Floor(lab, image, HostGroup("floor", lab, other.hosts)), HostGroup("peer", lab, one.hosts)
+    table = Table()
+    for name in ("ansible", "pyinfra"):
+        peer = Peer(name, programs, lab, image, group, folder)
+        for phase, there in (*CYCLE, ("single-delete", False)):
+            seconds = []
+            for run, size in ((peer, one), (floor, other)):
+                some = Size(1, size.hosts[:1]) if phase.startswith("single") else size
+                seconds.append(run("delete" if phase == "single-delete" else phase, some).seconds)
+                check.check(lab, some, there)
+            table.told(f"{name}, {phase}", *seconds)
+            print(".", end="", file=sys.stderr, flush=True)
+        sides.forget_images(lab, tuple(lab.hosts))
+    return table
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="counted cycles")
     parser.add_argument("--name", default=NAME, help="name of the lab, up to 5 letters")
     parser.add_argument("--scale", action="store_true", help="32 hosts x 2 instances, and nothing else")
+    parser.add_argument("--peers", type=Path, metavar="BIN", help="only the peers, whose commands are in this folder")
     return parser.parse_args()
 
 
@@ -143,6 +164,9 @@ def main() -> None:
             image = halting_disk(folder)
             if given.scale:
                 print(scale(lab, folder, image, given.runs).text())
+                return
+            if given.peers:
+                print(compare_peers(lab, folder, image, given.peers.absolute()).text())
                 return
             hosts: Sequence[str] = tuple(lab.hosts)
             one, other = Size(20, hosts[:4]), Size(20, hosts[4:])

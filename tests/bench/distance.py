@@ -19,7 +19,7 @@ ROUND_TRIP = 0.02  # seconds
 def watched(ours: Ours, size: Size, times: int) -> list[Cost]:
     """What the second and later looks of one process cost; their seconds alone."""
     path = work.play(ours.operator.folder, ours.image, size)
-    done = meter.run([sys.executable, "-m", "tests.bench.watch", str(path), str(times)], ours.hosts, ours.operator.environment)
+    done = meter.run([sys.executable, "-m", "tests.bench.watch", str(path), str(times)], ours.hosts, ours.environment)
     return [Cost(float(line), 0, 0, 0, "") for line in done.output.split()]
 
 
@@ -46,7 +46,7 @@ def _through(ours: Ours, size: Size, seconds: float) -> Cost:
         try:
             assert proxy.stdout
             proxy.stdout.readline()
-            return ours.run("noop", size, {**ours.operator.environment, "ORCHESTRATOR_INVENTORY": str(path)})
+            return ours.run("noop", size, {**ours.environment, "ORCHESTRATOR_INVENTORY": str(path)})
         finally:
             proxy.kill()
 

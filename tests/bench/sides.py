@@ -29,10 +29,16 @@ class Ours:
 
     def __call__(self, phase: str, size: Size) -> Cost:
         """Run the phase; remember each host's round trips."""
-        cost = self.run(phase, size, self.operator.environment)
+        cost = self.run(phase, size, self.environment)
         trips = json.loads(cost.output[cost.output.index("{") :])["trips"].values()
         self.trips.setdefault(phase, []).append(max(trips))
         return cost
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """As where it is installed: pip writes the compiled modules, whatever this process was told."""
+        kept = {name: value for name, value in self.operator.environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return kept | {"PYTHONPYCACHEPREFIX": str(self.operator.folder / "compiled")}
 
     def run(self, phase: str, size: Size, env: dict[str, str]) -> Cost:
         names = [f"vm-{number}" for number in range(1, size.instances + 1)]

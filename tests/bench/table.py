@@ -13,6 +13,10 @@ class Table:
         """Seconds of both sides; their ratio is what counts."""
         self._line(what, ours, f"{floor:8.3f}", f"{ours / floor:7.2f}", ours / floor, most)
 
+    def told(self, what: str, theirs: float, floor: float) -> None:
+        """Seconds of somebody who has no target."""
+        self._lines.append(f"{what:<36} {theirs:8.3f} {floor:8.3f} {theirs / floor:7.2f}")
+
     def most(self, what: str, ours: float, most: float, floor: float | None = None) -> None:
         """A figure that counts by itself."""
         self._line(what, ours, "" if floor is None else f"{floor:8.3f}", "", ours, most)
