@@ -59,6 +59,22 @@ def test_a_device_is_free_again_with_its_instance(site: Site) -> None:
     assert devices(site) == {"b": ("0000:81:00.0",)}
 
 
+def test_a_device_that_another_run_took_since_the_plan_is_not_taken_again(site: Site) -> None:
+    app = offering(site, n1=GPUS)
+    planned, choose = plan.plan(app, wished(site, "b", pci_passthrough__alias="gpu:1"))
+    assert [each.address for each in planned.placements[0].instance.devices] == ["0000:81:00.0"]
+    run(app, wished(site, "a", pci_passthrough__alias="gpu:1"))
+    (again,) = choose(site.store.snapshot())
+    assert [each.address for each in again.instance.devices] == ["0000:82:00.0"]
+
+
+def test_an_alternate_gives_devices_of_its_own(site: Site) -> None:
+    app = offering(site, n1={"gpu": ("0000:81:00.0",)}, n2={"gpu": ("0000:05:00.0",)})
+    site.fleet.fail("n1", "virsh -q -c qemu:///system start", stderr="error: Failed to start domain")
+    assert run(app, wished(site, "a", pci_passthrough__alias="gpu:1")).exit_code == 0
+    assert (site.record("a").instance.host, devices(site)) == ("n2", {"a": ("0000:05:00.0",)})
+
+
 def test_devices_are_claimed_whatever_filters_are_enabled(site: Site) -> None:
     app = replace(offering(site), scheduler=Options(enabled_filters=("AllHostsFilter",)))
     report = run(app, wished(site, "a", pci_passthrough__alias="gpu:1"))
