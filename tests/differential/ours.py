@@ -135,9 +135,9 @@ def _options(case: dict[str, Any]) -> Options:
     return Options(enabled_filters=tuple(case["filters"]), multipliers=multipliers, max_attempts=1000, **changed)
 
 
-def next_request(wish: Request, number: int, placed: list[str | None]) -> Request:
-    """The wish again, for an instance of its own; `placed`: where those before it are."""
-    group_hosts = wish.group_hosts | {host for host in placed if host} if wish.group else wish.group_hosts
+def next_request(wish: Request, number: int, placed: list[Instance | None]) -> Request:
+    """The wish again, for an instance of its own; `placed`: those before it."""
+    group_hosts = wish.group_hosts | {each.host for each in placed if each} if wish.group else wish.group_hosts
     return replace(wish, instance=replace(wish.instance, name=f"{wish.instance.name}-{number}"), group_hosts=group_hosts)
 
 
@@ -152,3 +152,8 @@ def instance(wish: Request, state: HostState) -> Instance:
         cells=numa.fit(state, wish.flavor),
         devices=pci.choose(state, wish.flavor),
     )
+
+
+def seat(made: Instance) -> str:
+    """Its host, and its NUMA nodes there, if it has some: n1/0,1."""
+    return f"{made.host}/{','.join(map(str, made.cells))}" if made.cells else made.host

@@ -117,7 +117,8 @@ def _short(values: Sequence[float]) -> list[float] | float:
 
 
 def _placed(case: dict[str, Any]) -> list[str | None]:
-    """Where instances of the same wish go, one after the other, each a request of its own: their names are the wish's with a number; None: nowhere."""
+    """Where instances of the same wish go, one after the other, each a request of its own: the host, and its NUMA nodes, if the guest has some, such as
+    n1/0,1; None: nowhere. Their names are the wish's with a number."""
     there, found = novas.states(case), list[str | None]()
     hosts = {host["name"]: {**host, "instances": list(host["instances"])} for host in case["hosts"]}
     group = novas.group(case)
@@ -127,10 +128,14 @@ def _placed(case: dict[str, Any]) -> list[str | None]:
         claims = placement(case).values()
         fit = [state for state in there if all(fits(hosts[state.host]) for fits in claims)]
         best = next(iter(_ranked(case, fit, wish)), None)
-        found.append(best.host if best else None)
         if best:
             hosts[best.host]["instances"].append(case["request"]["flavor"])
             before = best.num_io_ops
             manager.SchedulerManager._consume_selected_host(best, wish, wish.instance_uuid)
             assert best.num_io_ops == before + 1, "Nova could not take it off the host, and says so in its log alone"
+        found.append(_seat(best.host, [cell.id for cell in wish.numa_topology.cells] if wish.numa_topology else []) if best else None)
     return found
+
+
+def _seat(host: str, cells: Sequence[int]) -> str:
+    return f"{host}/{','.join(map(str, cells))}" if cells else host

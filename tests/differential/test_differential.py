@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from orchestrator.model import errors
+from orchestrator.model.instance import Instance
 from orchestrator.model.scheduler import Options
 from orchestrator.scheduling import filters, pick, rooms, weighers
 from tests.differential import ours
@@ -138,16 +139,18 @@ def placed(case: dict[str, Any]) -> list[str]:
     nova = case["nova"].get("placed", [])
     asked = ours.question(case)
     fleet = pick.Fleet(asked.states, asked.options)
-    own: list[str | None] = []
+    there: list[Instance | None] = []
     for number in range(len(nova)):
-        wish = ours.next_request(asked.request, number, own)
+        wish = ours.next_request(asked.request, number, there)
         try:
-            found = fleet.pick(wish).host
+            host = fleet.pick(wish).host
         except errors.NoValidHost:
-            own.append(None)
+            there.append(None)
         else:
-            own.append(found)
-            fleet.claim(ours.instance(wish, fleet.state(found)))
+            made = ours.instance(wish, fleet.state(host))
+            fleet.claim(made)
+            there.append(made)
+    own = [ours.seat(each) if each else None for each in there]
     return [f"ours {own}, Nova {nova}"] if own != nova else []
 
 

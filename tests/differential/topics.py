@@ -245,7 +245,7 @@ def metrics(rng: random.Random) -> Case:
 def pci(rng: random.Random) -> Case:
     case = fleets.fleet(rng)
     for host in case["hosts"]:
-        host["pci"] = {word: rng.choice((0, 1, 2, 4)) for word in ("gpu", "nic") if rng.random() < 0.7}
+        host["pci"] = {word: rng.choice((0, 1, 2, 4, 60)) for word in ("gpu", "nic") if rng.random() < 0.7}
     asked = ", ".join(f"{word}:{rng.randint(1, 3)}" for word in rng.sample(("gpu", "nic"), rng.choice((0, 1, 1, 2))))
     if asked and rng.random() < 0.2:
         asked += f",{asked[:3]}:1"  # the same again: both count
@@ -268,8 +268,8 @@ def cells(rng: random.Random, host: Case) -> None:
     ]
     host["ratios"] = [rng.choice((1.0, 1.0, 2.0, 4.0)), rng.choice((1.0, 1.0, 1.5)), 1.0]
     for each in host["instances"]:
-        each.update(vcpus=1, ram=512, disk=1)
-        if rng.random() < 0.6:
+        each.update(vcpus=rng.choice((1, 1, 2)), ram=rng.choice((128, 512, 1024)), disk=1)
+        if rng.random() < 0.7:
             each["cells"] = [rng.randrange(number)]
 
 

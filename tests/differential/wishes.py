@@ -28,6 +28,7 @@ def textual(rng: random.Random, *values: str) -> str:
         "<in> {0}",
         "<or> {0} <or> {1}",
         "<or> {0}",
+        "<or> {0} {1}",
         "<all-in> {0} {1}",
         "s==",
         " ",
