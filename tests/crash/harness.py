@@ -28,7 +28,7 @@ HOST = "n1"
 WRITES = ("begin", "place", "commit", "finish")
 KILLED = -signal.SIGKILL
 FAILING = "failing apply"
-"""An apply whose guest does not start, so that all is undone; hosts of later controllers are well again."""
+"""An apply whose guest does not start on the first host, so that all is undone there; hosts of later controllers are well again."""
 DEATHS = (("before", "finish"), ("before", "abandon"), ("after", "abandon"), ("before", "linger"))
 """A job that goes on is the same after an action as before the next one."""
 
@@ -74,7 +74,8 @@ class Killer:
         point = self.point
         if point and (point.kind, point.number, point.when) == (kind, self.counts[kind], when):
             if point.job != "linger":
-                getattr(self.fleet, point.job)(HOST)
+                for host in self.fleet.hosts:
+                    getattr(self.fleet, point.job)(host)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def on_action(self, host: str, job: str, lane: str, index: int, action: Action, when: str) -> None:
@@ -107,15 +108,16 @@ class World:
 
     folder: Path
     image: Path
+    hosts: tuple[str, ...] = (HOST,)
 
     @classmethod
-    def new(cls, folder: Path) -> World:
+    def new(cls, folder: Path, *others: str) -> World:
         folder.mkdir()
         image = folder.parent / "image.qcow2"
         if not image.exists():
             image.write_bytes(b"boot" + bytes(508))
-        world = cls(folder, image)
-        FakeFleet([HOST], folder / "hosts")
+        world = cls(folder, image, (HOST, *others))
+        FakeFleet(world.hosts, folder / "hosts")
         return world
 
     def copy(self, name: str) -> World:
@@ -131,7 +133,7 @@ class World:
         image = desired.Image("guest", str(self.image), digest, "raw", len(data), 1 << 20, properties={"os_shutdown_timeout": "1"})
         network = desired.Network("private", "phys0", subnets=(desired.Subnet("10.0.0.0/24"),))
         request = desired.InstanceRequest(
-            "vm", "small", "guest", (HOST,), (desired.NetworkRequest("private"),), config_drive=True, state=state
+            "vm", "small", "guest", self.hosts, (desired.NetworkRequest("private"),), config_drive=True, state=state
         )
         flavor = desired.Flavor("small", 1, 64, 1, 1, 64)
         return desired.Desired({"small": flavor}, {"guest": image}, {"private": network}, {}, {"vm": request})
@@ -171,7 +173,8 @@ class World:
         opened = stores.open(f"sqlite:///{self.folder}/state.db", Clock(), Ids())
         store = Watched(opened, killer)
         host = Host(HOST, HOST, virt_type="qemu", physical_networks={"phys0": "br-phys0"}, volume_backends={"iscsi": {}})
-        app = App(Inventory({HOST: host}, {"all": (HOST,)}), fleet, store, Clock())  # type: ignore[arg-type]
+        hosts = {name: replace(host, name=name, address=name) for name in self.hosts}
+        app = App(Inventory(hosts, {"all": self.hosts}), fleet, store, Clock())  # type: ignore[arg-type]
         reports = [self._do(app, fleet, verb) for verb in verbs]
         opened.close()
         return killer.counts, reports[-1]
