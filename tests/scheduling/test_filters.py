@@ -482,6 +482,26 @@ def test_the_verdict(case: Case) -> None:
     assert (verdict.cost > 0) == bool(case.change)
 
 
+@pytest.mark.parametrize(
+    ("name", "state", "wish", "cost"),
+    [
+        ("ram", host(resident()), request(ram=8192), 1024 / 8192),
+        ("disk", host(), request(disk=150), 0.5),
+        ("vcpus", host(), request(vcpus=10), 2 / 32),
+        ("vcpus", host(vcpus=0), request(), 2),
+        ("IoOpsFilter", host(io_ops=9), request(), 2 / 8),
+        ("ServerGroupAntiAffinityFilter", host(*(resident(name, server_group="quorum") for name in "abc")), request(group=APART), 3),
+        ("DifferentHostFilter", host(), request(scheduler_hints={"different_host": "a,b"}, homes={"a": "n1", "b": "n1"}), 2),
+        ("PciPassthroughFilter", host(), asks("gpu:2,nic:1", "pci_passthrough:alias"), 3),
+        ("ComputeFilter", host(disabled="new fan"), request(), 1),
+    ],
+)
+def test_what_a_change_costs(name: str, state: HostState, wish: Request, cost: float) -> None:
+    """By which the nearest host is found: parts of what it has, or how many things have to be decided."""
+    found = next(each for each in rooms.filters_of(Options(enabled_filters=rooms.names(filters))) if name == each.NAME)
+    assert found.judge(state, wish, Options()).cost == cost
+
+
 @pytest.mark.parametrize("name", sorted({*rooms.names(filters)} - {"AllHostsFilter"}))
 def test_each_filter_has_cases_of_both_kinds(name: str) -> None:
     assert {bool(case.change) for case in CASES if case.filter == name} == {True, False}
