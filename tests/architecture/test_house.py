@@ -152,7 +152,7 @@ def test_a_room_says_what_never_belongs(room: Path) -> None:
 
 def test_public_functions_have_docstrings() -> None:
     """Of modules that others call; a port's implementation, a step's and a fact's functions are said once, where they are promised."""
-    promised = {"needs", "plan", "undo", "expects", "shares", "commands", "parse", "reject", "weigh"}
+    promised = {"needs", "plan", "undo", "expects", "shares", "commands", "parse", "judge", "weigh"}
     bare = [
         f"{inside(path)}:{each.lineno} {each.name}"
         for path in CODE
