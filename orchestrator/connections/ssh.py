@@ -32,6 +32,7 @@ class SshTransport:
         self._opening: dict[tuple[route.Hop, ...], threading.Lock] = collections.defaultdict(threading.Lock)
         self._gates: dict[tuple[str, int], threading.BoundedSemaphore] = {}
         self._trips: collections.Counter[str] = collections.Counter()
+        self._closed = False
         self._lost: dict[tuple[route.Hop, ...], errors.HostError] = {}
 
     def open(self, hosts: Iterable[Host], forks: int) -> None:
@@ -53,9 +54,14 @@ class SshTransport:
         except errors.HostError:  # `run` finds the same
             return
         try:
-            self._connection(hops)
+            connection = self._connection(hops)
         except errors.HostError as error:
             self._lost[hops] = error
+            return
+        with self._lock:
+            late = self._closed
+        if late:
+            connection.close()
 
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         """Run the batch on the host; see the port. Raises Unreachable, OutcomeUnknown, and HostError when the host refused it untouched."""
@@ -81,6 +87,7 @@ class SshTransport:
         with self._lock:
             connections = sorted(self._connections.items(), key=lambda item: -len(item[0]))
             self._connections.clear()
+            self._closed = True
         for _, connection in connections:
             connection.close()
         self._dog.close()

@@ -36,6 +36,39 @@ def test_more_threads_than_sessions(server: sshd.Sshd) -> None:
     assert transport.trips("h1") == 300
 
 
+def test_a_connection_begun_ahead_is_the_one_that_is_used(tmp_path: Path) -> None:
+    with sshd.sshd(tmp_path / "sshd") as server:
+        transport = ssh.SshTransport()
+        transport.open([server.host()], 4)
+        wires.until(lambda: "Accepted publickey" in server.log)
+        assert transport.run(server.host(), Batch("b", 0, reads=(Command(("true",)),)), wires.ignore)[0].code == 0
+        transport.close()
+        assert server.log.count("Accepted publickey") == 1
+
+
+def test_what_keeps_a_connection_begun_ahead_from_coming_is_raised_by_the_first_batch_alone(tmp_path: Path) -> None:
+    with sshd.sshd(tmp_path / "sshd") as server:
+        transport = ssh.SshTransport()
+        stranger, batch = server.host(options={"IdentityFile": "/nowhere", "IdentitiesOnly": "yes"}, private_key_file=None), Batch("b", 0)
+        transport.open([stranger], 4)
+        wires.until(lambda: bool(transport._lost))
+        wires.until(lambda: server.log.count("[preauth]") == 1)
+        with pytest.raises(errors.Unreachable):
+            transport.run(stranger, batch, wires.ignore)
+        with pytest.raises(errors.Unreachable):
+            transport.run(stranger, batch, wires.ignore)
+        wires.until(lambda: server.log.count("[preauth]") == 2)  # not three: only the second batch tried again
+        transport.close()
+
+
+def test_a_connection_that_comes_after_the_end_is_closed(server: sshd.Sshd) -> None:
+    before = set(threading.enumerate())
+    transport = ssh.SshTransport()
+    transport.open([server.host()], 4)
+    transport.close()
+    wires.until(lambda: set(threading.enumerate()) <= before, 10)
+
+
 def test_connects_stay_below_the_servers_limit(tmp_path: Path) -> None:
     with sshd.sshd(tmp_path / "sshd", ("MaxStartups 10:100:10",)) as server, ThreadPoolExecutor(30) as pool:
         transport = ssh.SshTransport()
