@@ -221,7 +221,19 @@ def _own_name(about: Subject, record: Record) -> tuple[Level, str, str]:
     return Level.WARNING, f"looking up {name} takes {milliseconds} ms, and libvirt waits for it at every start", mend
 
 
+def _devices(about: Subject, record: Record) -> tuple[Level, str, str]:
+    iommu, *missing = _text(record).split()
+    if missing:
+        mend = "look with `lspci -D`, and mend pci_devices in the inventory"
+        return Level.FAILED, f"not there: {', '.join(missing)}", mend
+    if iommu == "none":
+        mend = "add intel_iommu=on or amd_iommu=on to the kernel's command line, then reboot"
+        return Level.FAILED, "there, but the IOMMU is off: no guest can have one", mend
+    return Level.OK, "there, and the IOMMU is on", ""
+
+
 INSTALLER = "i=apt-get; command -v apt-get >/dev/null || i=dnf; "
+
 CHECKS = (
     Check("clock", "date +%s.%N", _clock),  # first: its place in time is known best
     Check(
@@ -262,6 +274,14 @@ CHECKS = (
         'df -P -B 1073741824 -- "$p" | awk -v w="$w" \'END { print $4, $6, w }\'',
         _disk,
         arguments=lambda host: (host.instances_path,),
+    ),
+    Check(
+        "devices",
+        'i=$(ls /sys/class/iommu 2>/dev/null | head -n 1); echo "${i:-none}"; '
+        'for a; do [ -e "/sys/bus/pci/devices/$a" ] || echo "$a"; done',
+        _devices,
+        arguments=lambda host: tuple(address for addresses in host.pci_devices.values() for address in addresses),
+        applies=lambda host: bool(host.pci_devices),
     ),
     Check("sessions", "sshd -T | grep -i '^maxsessions '", _sessions, applies=lambda host: host.connection == "ssh"),
     Check(

@@ -89,6 +89,9 @@ REFUSED = "error: failed to connect to the hypervisor\nerror: No such file or di
         (judged("libvirt", "", 124), Level.FAILED, "no answer within 15 s", "virsh"),
         (judged("qemu", "QEMU emulator version 7.2.0\nCopyright\n"), Level.OK, "version 7.2.0", ""),
         (judged("qemu", "apt-get x86_64\n", 1), Level.FAILED, "no qemu-system-x86_64", "apt-get install -y qemu-system-x86"),
+        (judged("devices", "dmar0\n"), Level.OK, "the IOMMU is on", ""),
+        (judged("devices", "none\n"), Level.FAILED, "the IOMMU is off", "intel_iommu=on"),
+        (judged("devices", "none\n0000:81:00.0\n0000:82:00.0\n"), Level.FAILED, "not there: 0000:81:00.0, 0000:82:00.0", "lspci -D"),
         (judged("kvm", "1\nthere\n2\n"), Level.OK, "firmware ran", ""),
         (judged("kvm", "0\nthere\n2\n", 0, "", QEMU), Level.OK, "not used", ""),
         (judged("kvm", "0\nthere\n2\n"), Level.WARNING, "emulated", "dmesg"),
@@ -128,7 +131,7 @@ def test_every_check_is_answered_on_a_real_machine() -> None:
     asked = [check.name for check in checks.CHECKS if check.applies(HERE)]
     assert [finding.check for finding in here.findings] == ["connection", *asked]
     assert not [finding for finding in here.findings if "unexpected answer" in finding.detail]
-    assert "sessions" not in asked
+    assert {"sessions", "devices"} & set(asked) == set()
     assert (lost.reached, lost.level) == (False, Level.FAILED)
     assert lost.findings[0].detail == "not reached: cannot connect: Connection refused"
     assert lost.findings[0].mend == "is sshd running?"
@@ -153,6 +156,13 @@ def test_where_sudo_fails_the_rights_are_the_trouble() -> None:
     assert "ansible_become" not in troubles["rights"].mend
     assert troubles["libvirt"].mend == "see 'rights'"
     assert "disk" not in troubles
+
+
+def test_devices_that_a_real_machine_does_not_have() -> None:
+    offering = dataclasses.replace(HERE, pci_devices={"gpu": ("ffff:ff:1f.7",)})
+    (here,) = doctor.doctor(ThisMachine(), ThisClock(), [offering], 1)
+    (found,) = (finding for finding in here.findings if finding.check == "devices")
+    assert (found.level, found.detail) == (Level.FAILED, "not there: ffff:ff:1f.7")
 
 
 def test_checks_change_nothing() -> None:
