@@ -47,6 +47,8 @@ def _verdict(now: Explanation) -> str:
 
 def _hosts(now: Explanation, whole: bool) -> Iterator[str]:
     """The hosts, those that fit first."""
+    from orchestrator.planning import show
+
     fit = [each for each in now.hosts if each.fits]
     told = _telling(fit)
     if whole:
@@ -55,11 +57,13 @@ def _hosts(now: Explanation, whole: bool) -> Iterator[str]:
         return
     for each in fit[:NEAR]:
         counted = ", ".join(
-            f"{one.weigher} {one.raw:.6g} -> {one.normalised:.4g} x {one.multiplier:.6g}" for one in each.weights if one.weigher in told
+            f"{one.weigher} {show.number(one.raw)} -> {one.normalised:.4g} x {show.number(one.multiplier)}"
+            for one in each.weights
+            if one.weigher in told
         )
-        yield f"      {each.host}: weight {each.total:.6g}" + (f" ({counted})" if counted else "")
+        yield f"      {each.host}: weight {show.number(each.total)}" + (f" ({counted})" if counted else "")
     if fit[NEAR:]:
-        yield f"      {decisions.listed([each.host for each in fit[NEAR:]])}: weight {fit[NEAR].total:.6g} and less"
+        yield f"      {decisions.listed([each.host for each in fit[NEAR:]])}: weight {show.number(fit[NEAR].total)} and less"
     for hosts in _alike([each for each in now.hosts if not each.fits]):
         first = hosts[0]
         why = "; ".join(quoting.line(verdict.why) for _, verdict in first.lacking)
@@ -85,7 +89,7 @@ def _one(judged: Judged) -> Iterator[str]:
     from orchestrator.planning import show
 
     yield f"      {judged.host}: " + (
-        f"weight {judged.total:.6g}" if judged.fits else f"does not fit; it would with: {quoting.line(judged.change)}"
+        f"weight {show.number(judged.total)}" if judged.fits else f"does not fit; it would with: {quoting.line(judged.change)}"
     )
     for name, verdict in judged.verdicts:
         why = verdict.why.removeprefix(f"{name}: ")

@@ -119,7 +119,13 @@ def placement(decision: Decision, whole: bool) -> Iterator[str]:
 
 def weight(found: Weight) -> str:
     """What a weigher gave a host: `RAMWeigher: 15424, normalised 0.98, times 1 = 0.98`."""
-    return f"{found.weigher}: {found.raw:.6g}, normalised {found.normalised:.4g}, times {found.multiplier:.6g} = {found.weighted:.6g}"
+    raw, factor, counted = (number(each) for each in (found.raw, found.multiplier, found.weighted))
+    return f"{found.weigher}: {raw}, normalised {found.normalised:.4g}, times {factor} = {counted}"
+
+
+def number(value: float) -> str:
+    """Whole numbers whole, others with a few digits."""
+    return f"{value:.0f}" if value == round(value) else f"{value:.5g}"
 
 
 def _leg(leg: Leg, whole: bool) -> Iterator[str]:

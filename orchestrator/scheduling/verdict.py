@@ -19,13 +19,18 @@ class Verdict:
     cost: float = 0.0
 
 
-def amount(what: str, need: int, free: int, total: int, unit: str = "") -> Verdict:
-    """The verdict on an amount: `need` is asked for, `free` of `total` is left. What is not asked for fits a host that is over-full (Placement)."""
-    of = f" {unit}" if unit else ""
+def amount(what: str, need: int, used: int, total: int, most: int, unit: str = "") -> Verdict:
+    """The verdict on an amount: `need` is asked for where `used` of `total` is taken; one instance never gets more than `most` of it.
+
+    What is not asked for fits a host that is over-full (Placement).
+    """
+    of, free = f" {unit}" if unit else "", total - used
     why = f"{what}: needs {need}{of}, {max(free, 0)} of {total} free"
-    if not need or need <= free:
+    if not need or need <= min(free, most):
         return Verdict(True, why)
-    return Verdict(False, why, f"{need - free}{of} more {what}", (need - free) / max(total, 1))
+    why += f", at most {most} for one instance" if need > most else ""
+    lack = need - min(free, most)
+    return Verdict(False, why, f"{lack}{of} more {what}", lack / max(total, 1))
 
 
 def below(what: str, found: int, most: int) -> Verdict:

@@ -453,9 +453,9 @@ CASES = (
     ),
 )  # fmt: skip
 CLAIMS = (
-    Case("vcpus", host(resident()), request(vcpus=8), "vcpus: needs 8, 8 of 32 free"),
+    Case("vcpus", host(resident()), request(vcpus=8), "vcpus: needs 8, 30 of 32 free"),
     Case("vcpus", host(resident(), cpu_allocation_ratio=1.0), request(vcpus=8), "vcpus: needs 8, 6 of 8 free", "2 more vcpus"),
-    Case("vcpus", host(), request(vcpus=9), "vcpus: needs 9, 8 of 32 free", "1 more vcpus"),
+    Case("vcpus", host(), request(vcpus=9), "vcpus: needs 9, 32 of 32 free, at most 8 for one instance", "1 more vcpus"),
     Case("ram", host(resident()), request(ram=7168), "memory: needs 7168 MiB, 7168 of 8192 free"),
     Case("ram", host(resident()), request(ram=7169), "memory: needs 7169 MiB, 7168 of 8192 free", "1 MiB more memory"),
     Case("disk", host(resident()), request(disk=90), "disk: needs 90 GiB, 90 of 100 free"),

@@ -12,4 +12,4 @@ NAME = "ram"
 
 def judge(state: HostState, request: Request, options: Options) -> Verdict:
     total = int((state.capacity.memory_mb - state.host.reserved_memory_mb) * state.host.ram_allocation_ratio)
-    return verdict.amount("memory", request.flavor.ram, min(total - state.ram, state.capacity.memory_mb), total, "MiB")
+    return verdict.amount("memory", request.flavor.ram, state.ram, total, state.capacity.memory_mb, "MiB")
