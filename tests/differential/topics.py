@@ -261,11 +261,12 @@ def cells(rng: random.Random, host: Case) -> None:
     number = rng.choice((1, 2, 2, 4))
     size = rng.choice((1, 2, 4))
     host["vcpus"] = size * number
-    host["memory_mb"] = number * rng.choice((1024, 2048, 4096))
+    memory = rng.choice((1024, 2048, 4096))
     host["cells"] = [
-        {"id": each, "cpus": list(range(each * size, (each + 1) * size)), "memory_mb": host["memory_mb"] // number}
+        {"id": each, "cpus": list(range(each * size, (each + 1) * size)), "memory_mb": memory + rng.choice((0, 0, 512, 1024))}
         for each in range(number)
     ]
+    host["memory_mb"] = sum(cell["memory_mb"] for cell in host["cells"])
     host["ratios"] = [rng.choice((1.0, 1.0, 2.0, 4.0)), rng.choice((1.0, 1.0, 1.5)), 1.0]
     for each in host["instances"]:
         each.update(vcpus=rng.choice((1, 1, 2)), ram=rng.choice((128, 512, 1024)), disk=1)
