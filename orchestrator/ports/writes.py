@@ -107,12 +107,21 @@ class Resource:
     """A recorded noun of the playbook (flavor, image, network, keypair, security_group, server_group), for `get` and `describe`; `body` is JSON.
 
     Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "?" while nobody knows. Of kind
-    `failed_builds`, how many a host has failed since the last that it did not.
+    `failed_builds`, how many a host has failed since the last that it did not. Of kind `notified`, a handler that a host is to run
+    (services/handlers.py).
     """
 
     kind: str
     name: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """A recorded noun is gone."""
+
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +159,4 @@ class RemoveVolume:
     id: str
 
 
-Write = Move | Step | Intent | Settle | Want | Amend | Remove | Seen | Resource | NewVolume | VolumeMove | AmendVolume | RemoveVolume
+Write = Move | Step | Intent | Settle | Want | Amend | Remove | Seen | Resource | Forget | NewVolume | VolumeMove | AmendVolume | RemoveVolume

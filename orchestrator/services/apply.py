@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,15 @@ from orchestrator.model.instance import Record
 from orchestrator.planning import course, decide
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Lost, Plan
+from orchestrator.planning.plan import Lost, Plan
 from orchestrator.ports.store import Placement, Run
 from orchestrator.ports.writes import Amend, Resource, Want, Write
 from orchestrator.services import grounds, running, storage, wishes
 from orchestrator.services import plan as planning
 from orchestrator.services.app import App
-from orchestrator.services.carry_out import ROUNDS, Outcomes, carry_out
+from orchestrator.services.carry_out import ROUNDS, Outcomes, Work, carry_out
 from orchestrator.services.report import Report
+from orchestrator.services.rolling import Roll, Rolled, untouched
 
 TRIES = 3
 """Another run may take the very place that was planned: then the plan is made again."""
@@ -32,26 +33,46 @@ TRIES = 3
 def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
     """Make it so. With a `fingerprint`, only when the plan still is that one (else StalePlan). Raises LockHeld, and what `plan` raises."""
 
-    def once(run: Run, wished: Desired, expected: str | None, first: int = 0) -> tuple[Plan, Outcomes]:
-        plan = _settle(app, run, wished, expected, anew=first == 0)
-        courses = [change.course for change in plan.pending if change.course]
-        ground = {each.fabric.host: each for each in plan.ground}
-        return plan, carry_out(app, app.context(run), (courses, ground), partial(_onward, desired), first)
-
     def work(run: Run) -> Report:
-        plan, (outcomes, hosts) = once(run, desired, fingerprint)
-        first, nowhere = ROUNDS, dict[str, str]()
-        while again := _again(app, desired, outcomes):
-            anew, (more, wired) = once(run, dataclasses.replace(desired, instances=again), None, first)
-            nowhere |= {change.name: change.why for change in anew.unplaced}
-            outcomes, hosts, first = outcomes | more, grounds.merged(hosts, wired), first + ROUNDS
-            if not more:
-                break  # no other host can take them
-        failed = {name for name, each in hosts.items() if each.status != "changed"}
-        hosts = grounds.merged(hosts, grounds.follow(app, app.context(run), first, failed | plan.unreachable.keys()))
-        return _report(app, run, plan, _told(outcomes, nowhere), hosts)
+        plan = _settle(app, run, desired, fingerprint, anew=True)
+        carried = _Carried(app, run, desired)
+        done = Roll(app, app.context(run), desired, plan, carried.onward, carried.carry).off()
+        failed = {name for name, each in done.hosts.items() if each.status != "changed"}
+        if not done.ended:
+            follows = grounds.follow(app, app.context(run), carried.rounds, failed | plan.unreachable.keys())
+            done.hosts = grounds.merged(done.hosts, follows)
+        return _report(app, run, plan, done)
 
     return running.run(app, "apply", (*desired.instances, *(f"volume/{name}" for name in desired.volumes)), work)
+
+
+class _Carried:
+    """Carries out the batches of a run, each until there is nothing more to try; rounds are numbered through, as a run's jobs have names of their own."""
+
+    def __init__(self, app: App, run: Run, desired: Desired) -> None:
+        self._app, self._run, self._desired = app, run, desired
+        self.onward = partial(_onward, desired)
+        self.rounds = 0
+
+    def carry(self, app: App, work: Work, begin: Callable[[Sequence[Course]], None]) -> Outcomes:
+        """What became of the work, and of instances of it on their alternates; `begin` is called with courses before they are."""
+        outcomes, hosts = self._go(app, work, begin)
+        nowhere = dict[str, str]()
+        while again := _again(app, self._desired, outcomes):
+            plan = _settle(app, self._run, dataclasses.replace(self._desired, instances=again), None, anew=False)
+            nowhere |= {change.name: change.why for change in plan.unplaced}
+            courses = [change.course for change in plan.pending if change.course]
+            there = {course.record.instance.host for course in courses}
+            more, wired = self._go(app, (courses, {each.fabric.host: each for each in plan.ground if each.fabric.host in there}), begin)
+            outcomes, hosts = outcomes | more, grounds.merged(hosts, wired)
+            if not more:
+                break  # no other host can take them
+        return _told(outcomes, nowhere), hosts
+
+    def _go(self, app: App, work: Work, begin: Callable[[Sequence[Course]], None]) -> Outcomes:
+        begin(work[0])
+        first, self.rounds = self.rounds, self.rounds + ROUNDS
+        return carry_out(app, app.context(self._run), work, self.onward, first)
 
 
 def _again(app: App, desired: Desired, outcomes: Mapping[str, Outcome]) -> dict[str, InstanceRequest]:
@@ -151,17 +172,9 @@ def _onward(desired: Desired, record: Record, facts: Facts, ground: Groundwork |
     return None if verdict.verb == decide.NOTHING else course.chart(record, verdict.triggers, facts, ground)
 
 
-def _report(app: App, run: Run, plan: Plan, outcomes: dict[str, Outcome], hosts: dict[str, Outcome]) -> Report:
+def _report(app: App, run: Run, plan: Plan, done: Rolled) -> Report:
     states = {record.instance.name: record.state for record in app.store.records()}
-    found = [outcomes.get(change.name) or _untouched(change, states.get(change.name, "")) for change in plan.changes]
+    found = [done.outcomes.get(change.name) or untouched(change, states.get(change.name, "")) for change in plan.changes]
     trips = {name: app.transport.trips(name) for name in app.inventory.hosts if app.transport.trips(name)}
     notes = {change.name: change.notes for change in plan.changes if change.notes}
-    return Report(run.id, tuple(found), plan.unreachable, trips, notes, (*hosts.values(), *storage.outcomes(plan.lost)))
-
-
-def _untouched(change: Change, state: str) -> Outcome:
-    if change.verb == UNREACHABLE:
-        return Outcome(change.name, change.host, state, UNREACHABLE, fault=change.why)
-    if change.verb == NOWHERE:
-        return Outcome(change.name, change.host, state, "failed", fault=f"{NOWHERE}: {change.why}")
-    return Outcome(change.name, change.host, state, "unchanged")
+    return Report(run.id, tuple(found), plan.unreachable, trips, notes, (*done.hosts.values(), *storage.outcomes(plan.lost)), done.ended)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent import futures
 
 from orchestrator.engine import runner
@@ -73,11 +73,14 @@ def _round(app: App, context: Context, work: Work, number: int) -> list[Outcome]
 
 def _next(app: App, context: Context, arrived: Sequence[str], onward: Onward) -> Work:
     records = [record for record in app.store.records() if record.instance.name in arrived and record.state != GOALS.get(record.wanted)]
-    if not records:
-        return [], {}
-    hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
-    made, seen = grounds.look(app, hosts, records, context.run)
+    return look(app, context, records, (), onward)[0] if records else ([], {})
+
+
+def look(app: App, context: Context, records: Sequence[Record], others: Iterable[str], onward: Onward) -> tuple[Work, dict[str, str]]:
+    """How the instances go on from what is seen of their hosts, and of `others`, now; and the hosts that were not reached, with the reason."""
+    names = dict.fromkeys([*(record.instance.host for record in records), *others])
+    made, seen = grounds.look(app, [app.inventory.hosts[name] for name in names], records, context.run)
     ground = grounds.chart(made, seen)
     going = [record for record in records if not seen[record.instance.host].error]
     found = (onward(record, seen[record.instance.host].facts, ground.get(record.instance.host)) for record in going)
-    return [course for course in found if course], ground
+    return ([course for course in found if course], ground), {name: str(each.error) for name, each in seen.items() if each.error}

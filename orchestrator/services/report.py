@@ -15,7 +15,7 @@ EXIT_CODES = {"unreachable": 4, "unknown": 4, "failed": 3, "locked": 75, "pendin
 class Report:
     """The end of a run: an outcome per instance (status `unchanged` too), hosts that could not be asked, round trips per host.
 
-    `hosts`: what became of what instances share, where that was changed.
+    `hosts`: what became of what instances share, where that was changed. `ended`: why not all batches were begun.
     """
 
     run: str
@@ -24,6 +24,7 @@ class Report:
     trips: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hosts: tuple[Outcome, ...] = ()
+    ended: str = ""
 
     def count(self, status: str) -> int:
         """How many instances ended with the status."""

@@ -82,7 +82,7 @@ class Entry:
                 self._instance(delete(schema.instances), one.uuid)  # ports, addresses and undo go with it
             case writes.Seen():
                 self._seen(one)
-            case writes.Resource():
+            case writes.Resource() | writes.Forget():
                 self._resource(one)
             case writes.NewVolume() | writes.VolumeMove() | writes.AmendVolume() | writes.RemoveVolume():
                 volumes.write(self.connection, one, self.at)
@@ -138,8 +138,10 @@ class Entry:
             )
         self.connection.execute(update(table).where(table.c.name == seen.host).values(values))
 
-    def _resource(self, resource: writes.Resource) -> None:
+    def _resource(self, resource: writes.Resource | writes.Forget) -> None:
         table = schema.resources
-        known = update(table).where(table.c.kind == resource.kind, table.c.name == resource.name)
-        if not self.connection.execute(known.values(body=resource.body)).rowcount:
+        this = (table.c.kind == resource.kind, table.c.name == resource.name)
+        if isinstance(resource, writes.Forget):
+            self.connection.execute(delete(table).where(*this))
+        elif not self.connection.execute(update(table).where(*this).values(body=resource.body)).rowcount:
             self.connection.execute(insert(table).values(kind=resource.kind, name=resource.name, body=resource.body))

@@ -1,0 +1,119 @@
+"""A plan worked off in the batches of its plays: each carried out, judged, and followed by its handlers, before the next is begun."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.engine.context import Context, Outcome
+from orchestrator.model.desired import Desired, Play
+from orchestrator.planning import rolling
+from orchestrator.planning.course import Course
+from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Plan
+from orchestrator.planning.rolling import Batch
+from orchestrator.services import grounds, handlers
+from orchestrator.services.app import App
+from orchestrator.services.carry_out import Onward, Outcomes, Work, look
+
+FAILED = ("failed", "locked")
+UNREACHED = ("unreachable", "unknown")
+"""As ansible-core takes a connection that is lost on the way."""
+
+Carry = Callable[[App, Work, Callable[[Sequence[Course]], None]], Outcomes]
+"""Carries work out; before each go it calls with the courses that it is about to begin."""
+
+
+@dataclass(slots=True)
+class Rolled:
+    """What became of the instances that were to be changed, and of hosts; `ended`: why the batches after some were not begun."""
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    hosts: dict[str, Outcome] = field(default_factory=dict)
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """What is to be worked off, and with what."""
+
+    app: App
+    context: Context
+    desired: Desired
+    plan: Plan
+    onward: Onward
+    carry: Carry
+
+    def off(self) -> Rolled:
+        """All batches, up to one after which the run ends."""
+        batches = rolling.batches(self.desired, self.context.run.id)
+        changes = {change.name: change for change in self.plan.changes}
+        left = {ground.fabric.host for ground in self.plan.shared}
+        done, first = Rolled(), True
+        for number, batch in enumerate(batches):
+            there = [changes[name] for name in batch.names if name in changes]
+            if done.ended or self.context.stopping.is_set():
+                done.outcomes |= {change.name: _pending(change) for change in there if change.course}
+                continue
+            app = _throttled(self.app, batch.play)
+            lay = set(left) if len(batches) == 1 else left & {change.host for change in there}
+            left -= lay
+            lost: dict[str, Outcome] = {}
+            work: Work = ([], {})
+            if lay or any(change.course for change in there):
+                work, lost = self._planned(there, lay) if first else self._seen(app, there, lay)
+                first = False
+            outcomes, hosts = self.carry(app, work, lambda courses, batch=batch: self._noted(batch, courses))  # type: ignore[misc]
+            outcomes = lost | outcomes
+            told = {change.name: outcomes.get(change.name) or untouched(change, "") for change in there}
+            handled = handlers.run(app, self.context, self.desired, batch, told, number)
+            done.outcomes |= outcomes
+            done.hosts = grounds.merged(grounds.merged(done.hosts, hosts), handled.hosts)
+            done.ended = _ends(batch, told.values(), handled.failed) if batch is not batches[-1] else ""
+        return done
+
+    def _noted(self, batch: Batch, courses: Sequence[Course]) -> None:
+        handlers.note(self.app, self.context, self.desired, batch, courses)
+
+    def _planned(self, there: Iterable[Change], lay: set[str]) -> tuple[Work, dict[str, Outcome]]:
+        """The batch as it was planned."""
+        courses = [change.course for change in there if change.course]
+        hosts = lay | {course.record.instance.host for course in courses}
+        return (courses, {each.fabric.host: each for each in self.plan.ground if each.fabric.host in hosts}), {}
+
+    def _seen(self, app: App, there: Sequence[Change], lay: set[str]) -> tuple[Work, dict[str, Outcome]]:
+        """The batch as its hosts are by now, and what was not reached."""
+        names = {change.name for change in there if change.course}
+        records = [record for record in app.store.records() if record.instance.name in names]
+        work, unreachable = look(app, self.context, records, sorted(lay), self.onward)
+        missed = [record for record in records if record.instance.host in unreachable]
+        lost = [
+            Outcome(each.instance.name, each.instance.host, each.state, "unreachable", fault=unreachable[each.instance.host])
+            for each in missed
+        ]
+        return work, {outcome.name: outcome for outcome in lost}
+
+
+def untouched(change: Change, state: str) -> Outcome:
+    """The outcome of an instance of which nothing was to be done, or nothing could be."""
+    if change.verb == UNREACHABLE:
+        return Outcome(change.name, change.host, state, UNREACHABLE, fault=change.why)
+    if change.verb == NOWHERE:
+        return Outcome(change.name, change.host, state, "failed", fault=f"{NOWHERE}: {change.why}")
+    return Outcome(change.name, change.host, state, "unchanged")
+
+
+def _throttled(app: App, play: Play) -> App:
+    return dataclasses.replace(app, forks=min(app.forks, play.throttle)) if play.throttle else app
+
+
+def _pending(change: Change) -> Outcome:
+    assert change.course  # noqa: S101  # only these are
+    return Outcome(change.name, change.host, change.course.record.state, "pending")
+
+
+def _ends(batch: Batch, outcomes: Iterable[Outcome], spoiled: set[str]) -> str:
+    """Why the run ends after the batch; instances whose handlers failed count as failed."""
+    found: Mapping[str, str] = {each.name: "failed" if each.name in spoiled else each.status for each in outcomes}
+    failed, unreachable = (sum(status in kind for status in found.values()) for kind in (FAILED, UNREACHED))
+    return rolling.ends(batch.play, len(batch.names), failed, unreachable)
