@@ -1,6 +1,6 @@
-"""What is known and what was begun, kept through crashes: the Store port over SQLAlchemy Core (SQLite today).
+"""What is known and what was begun, kept through crashes: the Store port over SQLite, read by plain SQL and written by SQLAlchemy Core.
 
-Imports ports, commands and model; sqlalchemy and alembic live nowhere else. `schema.py` holds the tables, `sqlite.py`
+Imports ports, commands and model; sqlalchemy and alembic live nowhere else. `schema.py` holds the tables, `reading.py` how they are read, `sqlite.py`
 and `liveness.py` all that is SQLite's or this machine's, `migrations/` the steps from older schemas. A new table:
 schema.py, a migration, the file of its subject. Another database: a file beside `sqlite.py`, and its URL in
 `opening.py`. Never here: what a state means, what to do next, a host.
@@ -19,7 +19,7 @@ def open(url: str, clock: clocks.Clock, ids: clocks.Ids) -> ports.Store:  # noqa
     `?timeout=SECONDS` in the URL bounds the wait for another writer (30 s). Raises UsageError for a URL that cannot be
     a store's, OrchestratorError for a file that is none, is damaged, cannot be written, or was made by a newer program.
     """
-    from orchestrator.store import opening  # late: sqlalchemy takes 0.2 s to import, and `--help` needs none of it
+    from orchestrator.store import opening  # late: `--help` needs none of it
 
     return opening.store(url, clock, ids)
 

@@ -11,11 +11,8 @@ from orchestrator.commands.command import Action
 from orchestrator.model import errors
 from orchestrator.model.host import Capacity
 from orchestrator.ports import writes
-from orchestrator.ports.store import OpenJob, Run
-from orchestrator.store import codec, instances, rows, runs, schema, volumes
-
-Uuids = tuple[str, ...]
-Lanes = tuple[tuple[str, tuple[str, ...]], ...]
+from orchestrator.ports.store import Run
+from orchestrator.store import codec, instances, reading, rows, runs, schema, volumes
 
 
 def write(connection: Connection, run: Run, batch: Sequence[writes.Write], at: str) -> None:
@@ -25,16 +22,6 @@ def write(connection: Connection, run: Run, batch: Sequence[writes.Write], at: s
         entry.take(one)
     if entry.events:
         connection.execute(insert(schema.events), entry.events)
-
-
-def open_jobs(connection: Connection) -> tuple[OpenJob, ...]:
-    """Batches with an intent and no end, oldest first."""
-    table = schema.jobs
-    query = select(table.c.job, table.c.host, table.c.uuids, table.c.lanes, table.c.run).where(table.c.ended_at.is_(None))
-    return tuple(
-        OpenJob(job, host, rows.body(Uuids, f"job {job}", uuids), rows.body(Lanes, f"job {job}", lanes), run)
-        for job, host, uuids, lanes, run in connection.execute(query.order_by(table.c.begun_at, table.c.job))
-    )
 
 
 def _touched(batch: Iterable[writes.Write]) -> tuple[str, ...]:
@@ -104,7 +91,7 @@ class Entry:
 
     def _intent(self, intent: writes.Intent) -> None:
         job = {"job": intent.job, "run": self.run.id, "host": intent.host, "begun_at": self.at}
-        job |= {"uuids": codec.encode(Uuids, intent.uuids), "lanes": codec.encode(Lanes, intent.lanes)}
+        job |= {"uuids": codec.encode(reading.Uuids, intent.uuids), "lanes": codec.encode(reading.Lanes, intent.lanes)}
         self.connection.execute(insert(schema.jobs).values(job))
         table = schema.undo
         query = select(table.c.uuid, table.c.step).where(table.c.uuid.in_(tuple(intent.undo)))

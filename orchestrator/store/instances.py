@@ -1,77 +1,18 @@
-"""Instances as rows: placing them, moving them, reading them. All functions work inside the caller's transaction."""
+"""Instances as rows: placing and moving them. All functions work inside the caller's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Table, and_, delete, insert, select, update
 
 from orchestrator.model import errors
 from orchestrator.model.decision import Decision
-from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Instance, Record
-from orchestrator.model.volume import Attachment, VolumeRecord
 from orchestrator.ports.store import Placement, Snapshot
 from orchestrator.ports.writes import Move
-from orchestrator.store import codec, rows, schema, volumes
-
-NAMES = tuple(name for name in Record.__slots__ if name != "instance")
-COLUMNS = tuple(schema.instances.c[name] for name in NAMES)
-DECISION = NAMES.index("decision")
-FAILED_BUILDS = "failed_builds"
-"""Kind of the resources that count builds which hosts failed."""
-
-
-Known = dict[str, tuple[str, str, Instance, Decision]]
-"""What bodies and decisions of rows were read as, by uuid: what is still the same need not be made again."""
-
-
-def records(connection: Connection, known: Known) -> tuple[Record, ...]:
-    """Every instance, by name. Raises OrchestratorError for one that this program cannot read."""
-    return _records(connection, known, volumes.records(connection))
-
-
-def _records(connection: Connection, known: Known, there: Sequence[VolumeRecord]) -> tuple[Record, ...]:
-    table, attached = schema.instances, volumes.attachments(there)
-    found = connection.execute(select(table.c.uuid, table.c.name, table.c.body, *COLUMNS).order_by(table.c.name))
-    return tuple(_record_of(known, attached, *columns) for columns in found)
-
-
-def _record_of(known: Known, attached: Mapping[str, tuple[Attachment, ...]], uuid: str, name: str, text: str, *columns: Any) -> Record:
-    instance, kept = _read(known, uuid, name, text, columns[DECISION])
-    instance = replace(instance, volumes=attached[uuid]) if uuid in attached else instance
-    values: list[Any] = list(columns)
-    values[DECISION] = kept
-    return Record(instance, *values)
-
-
-def _read(known: Known, uuid: str, name: str, text: str, kept: str) -> tuple[Instance, Decision]:
-    before = known.get(uuid)
-    if before is not None and before[0] == text and before[1] == kept:
-        return before[2:]
-    made = rows.body(Instance, f"instance '{name}'", text), decision(kept)
-    known[uuid] = text, kept, *made
-    return made
-
-
-def decision(stored: str) -> Decision:
-    """As it was kept; an older program kept the sentence alone."""
-    return rows.body(Decision, "a decision", stored) if stored.startswith("{") else Decision(why=stored)
-
-
-def capacities(connection: Connection) -> dict[str, Capacity]:
-    """Hosts as last seen, by name."""
-    found = connection.execute(select(schema.hosts.c.name, schema.hosts.c.body).order_by(schema.hosts.c.name))
-    return {name: rows.body(Capacity, f"host '{name}'", text) for name, text in found}
-
-
-def snapshot(connection: Connection, known: Known) -> Snapshot:
-    """What placement decides on."""
-    number, volume = connection.execute(select(schema.meta.c.next_number, schema.meta.c.next_volume)).one()
-    there = volumes.records(connection)
-    return Snapshot(_records(connection, known, there), number, capacities(connection), there, volume)
+from orchestrator.store import codec, reading, rows, schema, volumes
 
 
 def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement], at: str) -> tuple[Record, ...]:
@@ -139,16 +80,16 @@ def move(connection: Connection, name: str, wish: Move, at: str) -> None:
 def _blame(connection: Connection, wish: Move) -> None:
     """The host is noted with the instance, and counted against the host (nova stats `build_failed`)."""
     table, resources = schema.instances, schema.resources
-    known = decision(connection.execute(select(table.c.decision).where(table.c.uuid == wish.uuid)).scalar_one())
+    known = reading.decision(connection.execute(select(table.c.decision).where(table.c.uuid == wish.uuid)).scalar_one())
     noted = replace(known, tried=tuple(dict.fromkeys((*known.tried, wish.blames))))
     connection.execute(update(table).where(table.c.uuid == wish.uuid).values(decision=codec.encode(Decision, noted)))
     count = connection.execute(select(resources.c.body).where(_failures(wish.blames))).scalar()
     connection.execute(delete(resources).where(_failures(wish.blames)))
-    connection.execute(insert(resources).values(kind=FAILED_BUILDS, name=wish.blames, body=str(int(count or 0) + 1)))
+    connection.execute(insert(resources).values(kind=reading.FAILED_BUILDS, name=wish.blames, body=str(int(count or 0) + 1)))
 
 
 def _failures(host: str | ScalarSelect[str]) -> ColumnElement[bool]:
-    return and_(schema.resources.c.kind == FAILED_BUILDS, schema.resources.c.name == host)
+    return and_(schema.resources.c.kind == reading.FAILED_BUILDS, schema.resources.c.name == host)
 
 
 def text(instance: Instance) -> str:
@@ -186,7 +127,7 @@ def _record(placement: Placement, at: str) -> Record:
 def _rows(record: Record) -> Iterator[tuple[Table, dict[str, object]]]:
     """An instance's rows, and what it claims: each MAC address once, each fixed IP once in its network."""
     instance = record.instance
-    row = {name: getattr(record, name) for name in NAMES} | {"decision": codec.encode(Decision, record.decision)}
+    row = {name: getattr(record, name) for name in reading.RECORD} | {"decision": codec.encode(Decision, record.decision)}
     row |= {name: getattr(instance, name) for name in ("uuid", "name", "domain", "host")}
     yield schema.instances, {**row, "body": text(instance)}
     for port in instance.ports:

@@ -22,7 +22,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0002"  # the newest file in migrations/versions; ids grow, so that a newer store is known by its id
+from orchestrator.store import reading
+
+HEAD = reading.HEAD
 
 
 class Prose(TypeDecorator[str]):

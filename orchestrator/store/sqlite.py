@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import sqlalchemy
-from sqlalchemy import Connection, Engine, event, exc
+from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.model import errors
 
+if TYPE_CHECKING:  # it takes 0.2 s, and who only reads needs none of it
+    from sqlalchemy import Connection, Engine
+
 BUSY_SECONDS = 30.0
+PLAIN = re.compile(r"sqlite:///[\w./-]*\w")
+"""URLs that say a path and nothing else, in its own words: most are."""
 WRITER_BYTE = 120  # of the -shm file: locked by the one writer (sqlite: src/wal.c, WAL_WRITE_LOCK)
 
 
@@ -30,6 +33,11 @@ class Location:
 
 def location(url: str) -> Location:
     """Where an URL points. Raises UsageError when that cannot be a store."""
+    if PLAIN.fullmatch(str(url)):
+        return _location(str(url).removeprefix("sqlite:///"), BUSY_SECONDS, str(url))
+    import sqlalchemy
+    from sqlalchemy import exc
+
     hint = "write sqlite:////absolute/path or sqlite:///relative/path"
     try:
         parsed = sqlalchemy.make_url(url)
@@ -44,10 +52,14 @@ def location(url: str) -> Location:
         raise errors.UsageError("a store needs a file", shown, "what is begun must be known after a crash", hint)
     if "\0" in str(parsed.database):
         raise errors.UsageError("no file can be called so", repr(shown), "", hint)
+    return _location(str(parsed.database), timeout, shown)
+
+
+def _location(path: str, timeout: float, shown: str) -> Location:
     try:
-        return Location(Path(str(parsed.database)).resolve(), timeout)  # by one name only: lock files go by it
+        return Location(Path(path).resolve(), timeout)  # by one name only: lock files go by it
     except (OSError, RuntimeError) as error:
-        raise errors.UsageError("this path leads nowhere", shown, str(error), hint) from error
+        raise errors.UsageError("this path leads nowhere", shown, str(error), "name another") from error
 
 
 def engine(place: Location, foreign_keys: bool = True) -> Engine:
@@ -56,6 +68,9 @@ def engine(place: Location, foreign_keys: bool = True) -> Engine:
     With the execution option `writes` a transaction begins IMMEDIATE: one that reads first and wants to write later
     fails at once with "database is locked", whatever the timeout (measured).
     """
+    import sqlalchemy
+    from sqlalchemy import event
+
     made = sqlalchemy.create_engine(
         sqlalchemy.URL.create("sqlite", database=str(place.path)),
         connect_args={"timeout": place.timeout, "isolation_level": None},  # None: BEGIN is ours, below
@@ -64,8 +79,7 @@ def engine(place: Location, foreign_keys: bool = True) -> Engine:
 
     @event.listens_for(made, "connect")
     def settle(connection: sqlite3.Connection, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        _settle(connection)
         connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
 
     @event.listens_for(made, "begin")
@@ -73,6 +87,52 @@ def engine(place: Location, foreign_keys: bool = True) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
     return made
+
+
+def _settle(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """What SQLAlchemy's connection talks to: what is read there is of its transaction."""
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
+
+
+class Readers:
+    """Connections for reading, as many as threads read at once; each reading is one transaction."""
+
+    def __init__(self, place: Location) -> None:
+        self._place = place
+        self._free: list[sqlite3.Connection] = []  # append and pop are atomic
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One of them. Raises OrchestratorError."""
+        with told(self._place.path):
+            connection = self._free.pop() if self._free else self._open()
+            try:
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()
+                raise
+            self._free.append(connection)
+
+    def _open(self) -> sqlite3.Connection:
+        made = sqlite3.connect(self._place.path, self._place.timeout, isolation_level=None, check_same_thread=False)
+        try:
+            _settle(made)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._free:
+            self._free.pop().close()
 
 
 def create(place: Location, token: str, fill: Callable[[Connection], None]) -> None:
@@ -147,10 +207,11 @@ def told(path: Path) -> Iterator[None]:
     """Turns errors of the database and the file system into errors for the operator; nothing was written then."""
     try:
         yield
-    except exc.DBAPIError as error:
-        raise _meaning(path, error.orig) from error
-    except (sqlite3.Error, OSError) as error:
-        raise _meaning(path, error) from error
+    except Exception as error:
+        cause = getattr(error, "orig", None) or error  # SQLAlchemy's errors hold the driver's
+        if isinstance(cause, sqlite3.Error | OSError):
+            raise _meaning(path, cause) from error
+        raise
 
 
 def _meaning(path: Path, error: BaseException | None) -> errors.OrchestratorError:

@@ -1,36 +1,19 @@
-"""Volumes as rows: making them, moving them, reading them. All functions work inside the caller's transaction."""
+"""Volumes as rows: making and moving them. All functions work inside the caller's transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from orchestrator.model import errors
-from orchestrator.model.volume import Attachment, Volume, VolumeRecord
+from orchestrator.model.volume import Attachment, Volume
 from orchestrator.ports import writes
-from orchestrator.store import codec, rows, schema
+from orchestrator.store import codec, reading, schema, sqlite
 
-COLUMNS = tuple(schema.volumes.c[name] for name in VolumeRecord.__slots__ if name != "volume")
 Written = writes.NewVolume | writes.VolumeMove | writes.AmendVolume | writes.RemoveVolume
 FREE = ("available", "error")
 """Statuses in which no instance has the volume."""
-
-
-def records(connection: Connection) -> tuple[VolumeRecord, ...]:
-    """Every volume, by name. Raises OrchestratorError for one that this program cannot read."""
-    table = schema.volumes
-    found = connection.execute(select(table.c.name, table.c.body, *COLUMNS).order_by(table.c.name))
-    return tuple(VolumeRecord(rows.body(Volume, f"volume '{name}'", text), *columns) for name, text, *columns in found)
-
-
-def attachments(volumes: Iterable[VolumeRecord]) -> dict[str, tuple[Attachment, ...]]:
-    """What each instance (by uuid) has of volumes, by device."""
-    found: dict[str, list[Attachment]] = {}
-    for record in volumes:
-        if record.instance and record.attachment:
-            found.setdefault(record.instance, []).append(record.attachment)
-    return {uuid: tuple(sorted(each, key=lambda one: (len(one.device), one.device))) for uuid, each in found.items()}
 
 
 def write(connection: Connection, one: Written, at: str) -> None:
@@ -92,7 +75,7 @@ def claim(connection: Connection, uuid: str, wanted: Sequence[Attachment], new: 
 
     Of one that moves nothing is left on the host before: what it had and is to have no more is free. Raises Conflict.
     """
-    found = {record.volume.id: record for record in records(connection)}
+    found = {record.volume.id: record for record in reading.volumes(sqlite.driver(connection))}
     own = {identity: record.status for identity, record in found.items() if record.instance == uuid}
     for volume in new:
         if volume.id in found:
