@@ -54,11 +54,19 @@ def test_ratios_hold_for_each_node() -> None:
     assert numa.fit(host(*full, cells=two, ram_allocation_ratio=1.5), nodes(1, 1, 4096)) == (0,)
 
 
+def test_no_node_of_a_guest_is_larger_than_the_host_s_whatever_the_ratio() -> None:
+    roomy = host(cells=FOUR[:2], cpu_allocation_ratio=4.0, ram_allocation_ratio=2.0)
+    assert numa.fit(roomy, nodes(1, 4, 4096)) == (0,)
+    assert numa.fit(roomy, nodes(1, 5, 1024)) is None
+    assert numa.fit(roomy, nodes(1, 1, 4097)) is None
+
+
 def test_an_unevenly_split_guest_goes_where_each_of_its_nodes_has_room() -> None:
     wish = flavor(4, 4000, **UNEVEN)
     small, large = Cell(0, (0, 1, 2, 3), 2048), Cell(1, (4, 5, 6, 7), 4096)
     assert numa.fit(host(cells=(small, large)), wish) == (1, 0)
     assert numa.fit(host(cells=(small, small)), wish) is None
+    assert numa.fit(host(cells=(small, large)), nodes(1, 1, 512)) == (1,), "of nodes as busy as each other, that with more memory left"
 
 
 def test_many_nodes_are_not_tried_in_every_order() -> None:
