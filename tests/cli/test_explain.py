@@ -43,6 +43,19 @@ def test_where_new_instances_would_go_and_what_would_help_those_that_fit_nowhere
     assert operator.ok("get", "instances", "-o", "name").out.split() == ["web-1", "web-2", "web-3"]
 
 
+def test_what_fits_nowhere_is_told_by_apply_and_the_others_are_made(operator: Operator) -> None:
+    operator.write("giants.yaml", GIANTS)
+    done = operator("apply", "giants.yaml", "-e", "count=5")
+    assert done.code == 3
+    lacking = "memory: needs 6000 MiB, 3872 of 15872 free"
+    assert done.err.splitlines()[-2:] == [
+        f"db-5: failed: no valid host: n1: {lacking}, n2: {lacking}",
+        "4 changed, 0 unchanged, 1 failed",
+    ]
+    outcomes = operator("apply", "giants.yaml", "-e", "count=5", "-o", "json").json["outcomes"]  # type: ignore[index, call-overload]
+    assert [each["status"] for each in outcomes] == ["unchanged"] * 4 + ["failed"]
+
+
 def test_the_document_has_all_of_it(operator: Operator) -> None:
     operator.write("giants.yaml", GIANTS)
     document = operator("explain", "giants.yaml", "-e", "count=5", "-o", "json").json

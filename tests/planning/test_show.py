@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.commands.command import Action, Command, Transfer, Upload
 from orchestrator.model import errors
-from orchestrator.model.decision import Decision
+from orchestrator.model.decision import Decision, Weight
 from orchestrator.model.instance import Record
 from orchestrator.planning import show
 from orchestrator.planning.course import Course
@@ -91,3 +91,31 @@ def test_steps_as_data_are_those_that_do_something() -> None:
     (found,) = show.steps(LEGS)
     assert (found["state"], found["step"], found["why"]) == ("powering-off", "teardown.shut_down_domain", "domain is running")
     assert found["commands"] == [action.shown() for action in ACTIONS]
+
+
+WEIGHTS = (Weight("CPUWeigher", 31, 0.96875, 1), Weight("BuildFailureWeigher", 0, 0, -1000000), Weight("RAMWeigher", 15424.0, 1, 2.5))
+
+
+def placed(rejected: dict[str, str], whole: bool) -> list[str]:
+    return list(show.placement(Decision("n1", "", WEIGHTS, ("n2", "n3"), rejected, ("n9",)), whole))
+
+
+def test_hosts_that_were_ruled_out_alike_share_a_line_when_there_are_many() -> None:
+    full = {f"n{number}": f"memory: needs 64 MiB, {number} of 100 free" for number in range(10, 20)}
+    zone = {"m1": "availability zone: is a, not b", "m2": "availability zone: is a, not b"}
+    assert placed(full | zone, whole=False) == [
+        "      failed to build it: n9",
+        "      not on n10, n11, n12 and 7 more: memory: needs 64 MiB, 10 of 100 free (on n10)",
+        "      not on m1, m2: availability zone: is a, not b",
+    ]
+    assert len(placed(full | zone, whole=True)) == 16
+    assert placed(zone, whole=False)[1:] == [f"      not on {host}: availability zone: is a, not b" for host in ("m1", "m2")]
+
+
+def test_weights_that_counted_are_in_the_whole() -> None:
+    assert placed({}, whole=True) == [
+        "      failed to build it: n9",
+        "      CPUWeigher: 31, normalised 0.9688, times 1 = 0.96875",
+        "      RAMWeigher: 15424, normalised 1, times 2.5 = 2.5",
+        "      next best: n2, n3",
+    ]
