@@ -11,7 +11,8 @@ from orchestrator.model import errors
 CALLS = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
 """net.bridge.*: 1 when frames that a bridge forwards pass the rules (ip-sysctl, br_netfilter)."""
 
-SCRIPT = """for each; do value=$(cat "/proc/sys/net/bridge/$each" 2>/dev/null) || value=none; echo "$value"; done
+# No process is begun but the one that reads.
+SCRIPT = """for each; do value=none; { read -r value <"/proc/sys/net/bridge/$each"; } 2>/dev/null; echo "$value"; done
 command -v conntrack >/dev/null && echo conntrack || echo none
 for each in /sys/class/net/*; do echo "${each##*/}"; done; echo '= end'"""
 

@@ -27,6 +27,7 @@ SCRIPT = (
     f"{PROCESSES}\n"
     'names=$(ip netns list) || exit 1; [ ! -d "$2" ] || names="$names\n$(ls -- "$2")" || exit 1\n'
     "! command -v dnsmasq >/dev/null || echo dnsmasq\n"
+    'case $names in *"$1-net-"*) ;; *) exit 0 ;; esac\n'
     'procs=$(grep -lszF -e "--dhcp-hostsfile=$2/$1-net-" /proc/[0-9]*/cmdline)\n'
     f'printf \'%s\\n\' "$names" | sed -n "s/^\\($1-net-[0-9a-f-]\\{{{DIGITS}\\}}\\)\\( .*\\)\\{{0,1\\}}\\$/\\1/p" | sort -u | while read -r n; do\n'
     'i=${n##*-net-} d=dh${n##*-net-}; echo "network $i"\n'

@@ -11,9 +11,14 @@ from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
 SCRIPT = (
-    """{ if all=$(ipset save 2>&1); then printf '%s\\n' "$all" | grep -E '^(create|add) orc[0-9a-f]{6}-'
-else echo "= trouble $all" | tr '\\n' ' '; echo; fi; echo '= end'; } | """
-    + packed.PACK
+    packed.SEND
+    + """
+n='
+'
+if all=$(ipset save 2>&1); then all=${all:+$(printf '%s\\n' "$all" | grep -E '^(create|add) orc[0-9a-f]{6}-')}
+else all="= trouble $(echo "$all" | tr '\\n' ' ')"; fi
+send "${all:+$all$n}= end"
+"""
 )
 
 
@@ -68,7 +73,7 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Sets]:
 
 def _lines(record: Record) -> list[str]:
     try:
-        lines = packed.unpack(record.output).decode("utf-8", "replace").splitlines()
+        lines = packed.unsend(record.output).decode("utf-8", "replace").splitlines()
     except ValueError:
         lines = []
     if not lines or lines[-1] != "= end":

@@ -18,13 +18,15 @@ FOREIGN = "*"
 
 # Of what others have there, only the rules of built-in chains matter: whether any comes before ours. "=" begins what is no rule.
 SCRIPT = (
-    """{ for tool; do
-echo "= $tool"
-if all=$("$tool-save" 2>&1); then printf '%s\\n' "$all" | grep -E \
-'^[*]|^:orc[0-9a-f]{6}-|^-A (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|BROUTING|orc[0-9a-f]{6}-)'
-else echo "= trouble $all" | tr '\\n' ' '; echo; fi
-done; echo '= end'; } | """
-    + packed.PACK
+    packed.SEND
+    + """
+n='
+'
+if all=$("$1-save" 2>&1); then all=$(printf '%s\\n' "$all" | grep -E \
+'^[*]|^:orc[0-9a-f]{6}-|^-A (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|BROUTING|orc[0-9a-f]{6}-)')
+else all="= trouble $(echo "$all" | tr '\\n' ' ')"; fi
+send "= $1${all:+$n$all}$n= end"
+"""
 )
 
 HOOK = re.compile(r"-j (orc[0-9a-f]{6}-\S+)")
@@ -148,7 +150,7 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Rules]:
 
 def _lines(record: Record) -> list[str]:
     try:
-        lines = packed.unpack(record.output).decode("utf-8", "replace").splitlines()
+        lines = packed.unsend(record.output).decode("utf-8", "replace").splitlines()
     except ValueError:
         lines = []
     if not lines or lines[-1] != "= end":
