@@ -28,6 +28,17 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of one instance in a run, or, without a name, of what a host's instances share. `status` as the engine's Outcome has it."""
+
+    name: str
+    host: str
+    state: str
+    status: str
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """An instance, decided: everything fixed, and why this host. `volumes` of the instance's that are new with it, or get their host by it.
 
@@ -92,8 +103,8 @@ class Store(Protocol):
         Raises LockHeld (who, since when) when another living run owns one of them for longer than `wait` seconds.
         """
 
-    def finish(self, run: Run, status: str, recap: str) -> None:
-        """Close the run and free what it owns."""
+    def finish(self, run: Run, status: str, recap: str, outcomes: Sequence[Ended] | None = None) -> None:
+        """Close the run and free what it owns. `outcomes`: of all that was not unchanged; None when it did not come to its end."""
 
     def commit(self, run: Run, writes: Sequence[Write]) -> None:
         """Write all or nothing. Raises LostOwnership when a newer run owns a touched instance, Conflict when a Move's source is not the present state."""
@@ -135,6 +146,9 @@ class Store(Protocol):
 
     def runs(self) -> tuple[Run, ...]:
         """All runs, newest first."""
+
+    def outcomes(self, run: str) -> tuple[Ended, ...] | None:
+        """What became of what the run of this id changed or could not change; None when that is not known."""
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from orchestrator.model import errors
-from orchestrator.ports.store import Run
+from orchestrator.ports.store import Ended, Run
 from orchestrator.services.app import App
 from orchestrator.services.catch_up import catch_up
 from orchestrator.services.report import Report
@@ -18,14 +18,20 @@ def run(app: App, verb: str, names: Sequence[str], work: Callable[[Run], Report]
     """
     opened = app.store.begin(verb, names, app.wait)
     status, recap = "failed", ""
+    outcomes: Sequence[Ended] | None = None
     try:
         catch_up(app, opened, names)
         report = work(opened)
         status, recap = ("failed" if report.exit_code else "ok"), report.recap
+        outcomes = [
+            Ended(each.name, each.host, each.state, each.status, each.fault)
+            for each in (*report.outcomes, *report.hosts)
+            if each.status != "unchanged"
+        ]
         return report
     except errors.OrchestratorError as error:
         recap = str(error)
         raise
     finally:
         cut = app.stopping.is_set() and status != "ok"  # it may come when everything is done
-        app.store.finish(opened, "interrupted" if cut else status, recap)
+        app.store.finish(opened, "interrupted" if cut else status, recap, outcomes)

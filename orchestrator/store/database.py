@@ -17,7 +17,7 @@ from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Record
 from orchestrator.model.volume import VolumeRecord
 from orchestrator.ports import clock as clocks
-from orchestrator.ports.store import Event, OpenJob, Placement, Run, Snapshot
+from orchestrator.ports.store import Ended, Event, OpenJob, Placement, Run, Snapshot
 from orchestrator.ports.writes import Resource, Undo, Write
 from orchestrator.store import liveness, reading, sqlite
 
@@ -67,12 +67,12 @@ class Database:
             self._locks.drop(run.id)
             raise
 
-    def finish(self, run: Run, status: str, recap: str) -> None:
+    def finish(self, run: Run, status: str, recap: str, outcomes: Sequence[Ended] | None = None) -> None:
         """See ports.store."""
         from orchestrator.store import runs
 
         with self._writing() as connection:
-            runs.finish(connection, replace(run, status=status, recap=recap, finished_at=self._clock.now()))
+            runs.finish(connection, replace(run, status=status, recap=recap, finished_at=self._clock.now()), outcomes)
         self._locks.drop(run.id)
 
     def commit(self, run: Run, writes: Sequence[Write]) -> None:
@@ -145,6 +145,11 @@ class Database:
             found = reading.runs(connection)
         lost = {run.id for run in found if run.status == "running"} & dead
         return tuple(replace(run, status="abandoned") if run.id in lost else run for run in found)
+
+    def outcomes(self, run: str) -> tuple[Ended, ...] | None:
+        """See ports.store."""
+        with self._readers.reading() as connection:
+            return reading.outcomes(connection, run)
 
     def close(self) -> None:
         """See ports.store. Runs not finished are as those of a process that died."""

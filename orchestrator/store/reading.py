@@ -15,15 +15,16 @@ from orchestrator.model.decision import Decision
 from orchestrator.model.host import Capacity
 from orchestrator.model.instance import Instance, Record
 from orchestrator.model.volume import Attachment, Volume, VolumeRecord
-from orchestrator.ports.store import Event, OpenJob, Run, Snapshot
+from orchestrator.ports.store import Ended, Event, OpenJob, Run, Snapshot
 from orchestrator.ports.writes import Resource, Undo
 from orchestrator.store import rows
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest file in migrations/versions; ids grow, so that a newer store is known by its id."""
 
 Uuids = tuple[str, ...]
 Lanes = tuple[tuple[str, tuple[str, ...]], ...]
+Outcomes = tuple[Ended, ...]
 Known = dict[str, tuple[str, str, Instance, Decision]]
 """What bodies and decisions of rows were read as, by uuid: what is still the same need not be made again."""
 
@@ -134,6 +135,12 @@ def events(connection: sqlite3.Connection, name: str) -> tuple[Event, ...]:
     columns = ", ".join(Event.__slots__)
     found = connection.execute(f"SELECT {columns} FROM events WHERE name = ? ORDER BY id", (name,))  # noqa: S608  # our own columns
     return tuple(Event(*row) for row in found)
+
+
+def outcomes(connection: sqlite3.Connection, run: str) -> tuple[Ended, ...] | None:
+    """What became of what the run changed or could not change; None when that is not known."""
+    found = connection.execute("SELECT outcomes FROM runs WHERE id = ?", (run,)).fetchone()
+    return rows.body(Outcomes, f"run {run}", found[0]) if found and found[0] is not None else None
 
 
 def runs(connection: sqlite3.Connection) -> Sequence[Run]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from orchestrator.model import errors
-from orchestrator.ports.store import Run
-from orchestrator.store import liveness, schema
+from orchestrator.ports.store import Ended, Run
+from orchestrator.store import codec, liveness, reading, schema
 
 RUN = tuple(schema.runs.c[name] for name in Run.__slots__)
 
@@ -42,9 +42,12 @@ def begin(connection: Connection, wish: Run, names: Sequence[str], locks: livene
     return run
 
 
-def finish(connection: Connection, run: Run) -> None:
+def finish(connection: Connection, run: Run, outcomes: Sequence[Ended] | None) -> None:
     """Close the run with its `status` and `recap`, and free its names; one that was abandoned stays so."""
     _close(connection, run)
+    if outcomes is not None:
+        told = codec.encode(reading.Outcomes, tuple(outcomes))
+        connection.execute(update(schema.runs).where(schema.runs.c.id == run.id).values(outcomes=told))
 
 
 def owned(connection: Connection, run: Run, uuids: Sequence[str]) -> dict[str, Subject]:

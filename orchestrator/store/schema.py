@@ -74,6 +74,7 @@ runs = Table(
     Column("finished_at", String),
     Column("status", String, nullable=False, index=True),
     Column("recap", Prose, nullable=False),
+    Column("outcomes", Prose),  # JSON; NULL: it did not come to its end
 )
 
 ownership = Table(

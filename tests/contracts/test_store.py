@@ -81,11 +81,22 @@ def test_everything_is_there_when_it_is_opened_again(opener: Opener) -> None:
     store = opener()
     run, uuid = one(store)
     store.commit(run, [move(uuid), writes.Seen("h1", samples.CAPACITY), writes.Resource("flavor", "m1", "{}")])
-    store.finish(run, "ok", "1 changed")
+    ended = ports.Ended("web1", "n1", "ERROR", "failed", "no memory \udcff"), ports.Ended("", "n2", "", "changed")
+    store.finish(run, "ok", "1 changed", ended)
+    assert store.outcomes(run.id) == ended
+    assert store.outcomes("no such run") is None
     before = (store.records(), store.runs(), store.events("web1"), store.capacities(), store.resources("flavor"))
     store.close()
     again = opener()
     assert (again.records(), again.runs(), again.events("web1"), again.capacities(), again.resources("flavor")) == before
+
+
+def test_what_is_forgotten_is_gone(store: ports.Store) -> None:
+    run, _ = one(store)
+    store.commit(run, [writes.Resource("notified", "a", "{}"), writes.Resource("notified", "b", "{}"), writes.Resource("flavor", "a", "{}")])
+    store.commit(run, [writes.Forget("notified", "a"), writes.Forget("notified", "never there")])
+    assert [each.name for each in store.resources("notified")] == ["b"]
+    assert [each.name for each in store.resources("flavor")] == ["a"]
 
 
 # Runs

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9998"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -95,7 +95,7 @@ def test_an_upgrade_loses_nothing_and_keeps_the_store_as_it_was(place: sqlite.Lo
         found = [connection.execute(f"SELECT count(*) FROM {name}").fetchone() for name in ("instances", "ports", "addresses")]  # noqa: S608
     assert found == [(1,), (1,), (1,)]
     assert "locked INTEGER" in tables(place.path)["instances"]
-    kept = place.path.with_name("state.db.0002")
+    kept = place.path.with_name("state.db.0003")
     assert (tables(kept), kept.stat().st_mode & 0o777) == (before[1], 0o600)
     with pytest.raises(errors.OrchestratorError, match="newer orchestrator"):
         stores.open(f"sqlite:///{place.path}", samples.Clock(), samples.Ids())
@@ -105,11 +105,23 @@ def test_a_store_from_before_volumes_keeps_its_instances(place: sqlite.Location)
     with sqlite3.connect(place.path) as connection:
         connection.execute("DROP TABLE volumes")
         connection.execute("ALTER TABLE meta DROP COLUMN next_volume")
+        connection.execute("ALTER TABLE runs DROP COLUMN outcomes")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     opening.upgrade(place, "0001")
     store = stores.open(f"sqlite:///{place.path}", samples.Clock(), samples.Ids())
     assert [(record.instance.name, record.instance.volumes) for record in store.records()] == [("web1", ())]
     assert (store.volumes(), store.snapshot().next_volume) == ((), 1)
+    store.close()
+
+
+def test_of_runs_from_before_outcomes_nobody_knows_them(place: sqlite.Location) -> None:
+    with sqlite3.connect(place.path) as connection:
+        connection.execute("ALTER TABLE runs DROP COLUMN outcomes")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+    opening.upgrade(place, "0002")
+    store = stores.open(f"sqlite:///{place.path}", samples.Clock(), samples.Ids())
+    (run,) = store.runs()
+    assert (run.status, store.outcomes(run.id)) == ("ok", None)
     store.close()
 
 
@@ -140,7 +152,7 @@ def test_a_migration_that_is_killed_changes_nothing(place: sqlite.Location, scri
     second(scripts, "os.kill(os.getpid(), 9)")
     before = tables(place.path)
     program = "import sys, pathlib; from orchestrator.store import opening, sqlite\n"
-    program += "opening.upgrade(sqlite.Location(pathlib.Path(sys.argv[1])), '0002', pathlib.Path(sys.argv[2]))"
+    program += "opening.upgrade(sqlite.Location(pathlib.Path(sys.argv[1])), '0003', pathlib.Path(sys.argv[2]))"
     done = subprocess.run([sys.executable, "-c", program, str(place.path), str(scripts)], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
     assert len(stores.open(f"sqlite:///{place.path}", samples.Clock(), samples.Ids()).records()) == 1
