@@ -19,7 +19,7 @@ class Verdict:
     cost: float = 0.0
 
 
-def amount(what: str, need: int, used: int, total: int, most: int, unit: str = "") -> Verdict:
+def amount(what: str, need: int, used: int, total: int, *, most: int, unit: str = "") -> Verdict:
     """The verdict on an amount: `need` is asked for where `used` of `total` is taken; one instance never gets more than `most` of it.
 
     What is not asked for fits a host that is over-full (Placement).
@@ -28,7 +28,7 @@ def amount(what: str, need: int, used: int, total: int, most: int, unit: str = "
     why = f"{what}: needs {need}{of}, {max(free, 0)} of {total} free"
     if not need or need <= min(free, most):
         return Verdict(True, why)
-    why += f", at most {most} for one instance" if need > most else ""
+    why += f", at most {most} for one instance" if most < min(need, free) else ""
     lack = need - min(free, most)
     return Verdict(False, why, f"{lack}{of} more {what}", lack / max(total, 1))
 

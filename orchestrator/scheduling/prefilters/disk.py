@@ -12,4 +12,4 @@ NAME = "disk"
 
 def judge(state: HostState, request: Request, options: Options) -> Verdict:
     total = int(state.capacity.disk_gb * state.host.disk_allocation_ratio)
-    return verdict.amount("disk", disk_gb(request.flavor), state.disk, total, state.capacity.disk_gb, "GiB")
+    return verdict.amount("disk", disk_gb(request.flavor), state.disk, total, most=state.capacity.disk_gb, unit="GiB")

@@ -12,4 +12,4 @@ NAME = "ram"
 
 def judge(state: HostState, request: Request, options: Options) -> Verdict:
     total = int((state.capacity.memory_mb - state.host.reserved_memory_mb) * state.host.ram_allocation_ratio)
-    return verdict.amount("memory", request.flavor.ram, state.ram, total, state.capacity.memory_mb, "MiB")
+    return verdict.amount("memory", request.flavor.ram, state.ram, total, most=state.capacity.memory_mb, unit="MiB")

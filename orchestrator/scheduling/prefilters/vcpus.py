@@ -12,4 +12,4 @@ NAME = "vcpus"
 
 def judge(state: HostState, request: Request, options: Options) -> Verdict:
     total = int(state.capacity.vcpus * state.host.cpu_allocation_ratio)
-    return verdict.amount("vcpus", request.flavor.vcpus, state.vcpus, total, state.capacity.vcpus)
+    return verdict.amount("vcpus", request.flavor.vcpus, state.vcpus, total, most=state.capacity.vcpus)
