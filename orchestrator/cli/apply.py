@@ -14,6 +14,7 @@ from orchestrator.cli.wiring import Wiring
 @options.files
 @options.changing
 @options.limited
+@options.starting
 @options.variables
 @click.option("--check", is_flag=True, help="Change nothing: as `plan`.")
 @click.option("--diff", is_flag=True, help="With --check: every command and every file.")

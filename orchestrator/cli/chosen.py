@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli import options as flags
-from orchestrator.cli import playbooks
+from orchestrator.cli import playbooks, unfinished
 from orchestrator.model import errors
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ def limited(wiring: Wiring, names: Sequence[str], homes: dict[str, str]) -> tupl
     """Those of the names that are on hosts of --limit. Raises NotFound when none is."""
     if not wiring.settings.limit:
         return tuple(names)
+    if left := unfinished.find(wiring):
+        found = tuple(name for name in names if left.has(name, homes[name]))
+        if not found:
+            raise errors.NotFound("--limit @failed leaves no instance", why="the last run left none of them undone")
+        return found
     hosts = set(playbooks.hosts(wiring))
     found = tuple(name for name in names if homes[name] in hosts)
     if not found:

@@ -25,16 +25,30 @@ HISTORY = 20
 @options.everywhere
 @click.pass_obj
 def describe(wiring: Wiring, kind: kinds.Kind, name: str, output: str) -> None:
-    """Show one thing whole: for an instance what it is made of, why it is on its host, and the latest of its history."""
+    """Show one thing whole: for an instance what it is made of, why it is on its host, and the latest of its history.
+
+    For a run, what became of each instance that was not unchanged.
+    """
     found = {str(each["name"]): each for each in kind.objects(wiring)}
     chosen.check([name], tuple(found), kind.aliases[0], f"get {kind.name}")
-    forms.data(output, _instance(wiring, name, output) if kind.name == "instances" else found[name])
+    shown = found[name]
+    if kind.name == "instances":
+        shown = _instance(wiring, name, output)
+    elif kind.name == "runs":
+        shown = {**shown, "outcomes": _outcomes(wiring, name)}
+    forms.data(output, shown)
 
 
 def _instance(wiring: Wiring, name: str, form: str) -> forms.Object:
     record = next(record for record in wiring.store.records() if record.instance.name == name)
     shown = objects.whole(record, wiring.store.events(name)[-HISTORY:])
     return shown if form == "json" else {**shown, "placement": _placement(record.decision)}
+
+
+def _outcomes(wiring: Wiring, run: str) -> list[dict[str, object]] | None:
+    """What became of instances, and, under their own names, of hosts; None when that is not known."""
+    outcomes = wiring.store.outcomes(run)
+    return None if outcomes is None else [objects.outcome(each) for each in outcomes]
 
 
 def _placement(found: Decision) -> forms.Object:

@@ -136,8 +136,8 @@ KINDS = (
         "runs",
         ("run",),
         _runs,
-        ("name", "verb", "status", "started_at", "finished_at", "recap"),
-        ("epoch", "holder"),
+        ("name", "verb", "status", "started_at", "duration", "recap"),
+        ("finished_at", "epoch", "holder"),
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.model.host import Capacity, Host
     from orchestrator.model.instance import Record
     from orchestrator.model.volume import VolumeRecord
-    from orchestrator.ports.store import Event, Run
+    from orchestrator.ports.store import Ended, Event, Run
     from orchestrator.ports.writes import Resource
 
 
@@ -159,8 +160,17 @@ def resource(found: Resource) -> Object:
 
 
 def run(found: Run) -> Object:
-    """A run of a changing command."""
-    return {**versioned(name=found.id), **{key: value for key, value in _fields(found).items() if key != "id"}}
+    """A run of a changing command; `duration` in seconds, None while it is under way."""
+    took = None
+    if found.finished_at:
+        begun, ended = (datetime.datetime.fromisoformat(text) for text in (found.started_at, found.finished_at))
+        took = round((ended - begun).total_seconds(), 3)
+    return {**versioned(name=found.id), **{key: value for key, value in _fields(found).items() if key != "id"}, "duration": took}
+
+
+def outcome(found: Ended) -> dict[str, object]:
+    """What became of an instance in a run, or, without a name, of what a host's instances share."""
+    return {**_fields(found), "name": found.name or None, "state": found.state or None, "fault": found.fault or None}
 
 
 def event(found: Event) -> dict[str, object]:

@@ -47,6 +47,12 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _name(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it takes the name of an instance")
+    return value
+
+
 def _words(value: tuple[str, ...]) -> tuple[str, ...]:
     """Ansible's: several flags, or one with commas."""
     words = tuple(word.strip() for text in value for word in text.split(",") if word.strip())
@@ -84,7 +90,19 @@ state = _option(
     callback=_noted("state", lambda value: settings.url((value,))),
     help="The store: an SQLAlchemy URL, or the path of an SQLite file.",
 )
-limited = _option("-l", "--limit", metavar="PATTERN", callback=_noted("limit", _pattern), help="Only hosts of this pattern, as Ansible's.")
+limited = _option(
+    "-l",
+    "--limit",
+    metavar="PATTERN",
+    callback=_noted("limit", _pattern),
+    help="Only hosts of this pattern, as Ansible's; @failed: what the last run left undone.",
+)
+starting = _option(
+    "--start-at",
+    metavar="NAME",
+    callback=_noted("start_at", _name),
+    help="No instances that stand before this one in the playbooks; * and ? as in the shell.",
+)
 forks = _option(
     "-f",
     "--forks",

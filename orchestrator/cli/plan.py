@@ -25,6 +25,7 @@ COLOURS = {"+": "green", "-": "red", "~": "yellow", "?": "red"}
 @options.files
 @options.wired
 @options.limited
+@options.starting
 @options.variables
 @click.option("--diff", is_flag=True, help="Every command and every file, too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")

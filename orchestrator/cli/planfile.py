@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.planning.plan import Plan
 
 KIND = "orchestrator plan"
-BROUGHT = ("inventory", "limit", "variables", "tags", "skip_tags")
+BROUGHT = ("inventory", "limit", "variables", "tags", "skip_tags", "start_at")
 LIMIT = 64 << 20  # bytes
 
 
@@ -32,6 +32,7 @@ class PlanFile:
     skip_tags: tuple[str, ...]
     limit: str
     fingerprint: str
+    start_at: str = ""
 
 
 def write(wiring: Wiring, path: Path, files: Sequence[Path], plan: Plan) -> None:
@@ -47,6 +48,7 @@ def write(wiring: Wiring, path: Path, files: Sequence[Path], plan: Plan) -> None
         tags=list(chosen.tags),
         skip_tags=list(chosen.skip_tags),
         limit=chosen.limit,
+        start_at=chosen.start_at,
         fingerprint=plan.fingerprint(),
         shown=list(show.lines(plan)),
     )
@@ -82,14 +84,21 @@ def restore(wiring: Wiring, saved: PlanFile) -> None:
     """Have the settings that the plan was made with. Raises UsageError when flags say otherwise."""
     for name in BROUGHT:
         if name in wiring.flags:
-            flag = {"variables": "-e", "skip_tags": "--skip-tags"}.get(name, f"--{name}")
+            flag = {"variables": "-e", "skip_tags": "--skip-tags", "start_at": "--start-at"}.get(name, f"--{name}")
             raise errors.UsageError(f"{flag} cannot be given with a plan file", why="it is part of the plan", hint="make a new plan")
     wiring.flags.update({name: getattr(saved, name) for name in BROUGHT})
 
 
 def resume(saved: PlanFile) -> str:
     """How to go on when the plan was carried out in part, and is stale by that."""
-    flags = {"-i": saved.inventory, "-e": saved.variables, "-t": saved.tags, "--skip-tags": saved.skip_tags, "-l": (saved.limit,)}
+    flags = {
+        "-i": saved.inventory,
+        "-e": saved.variables,
+        "-t": saved.tags,
+        "--skip-tags": saved.skip_tags,
+        "-l": (saved.limit,),
+        "--start-at": (saved.start_at,),
+    }
     words = [word for flag, values in flags.items() for value in values if value for word in (flag, value)]
     return interruption.again(["apply", *words, *map(str, saved.playbooks)])
 
@@ -98,9 +107,9 @@ def _parsed(saved: dict[str, object]) -> PlanFile:
     if saved["kind"] != KIND or saved["schema_version"] != output.SCHEMA_VERSION:
         raise ValueError(KIND)
     texts = {name: _texts(saved[name]) for name in ("playbooks", "inventory", "variables", "tags", "skip_tags")}
-    limit, fingerprint = _texts([saved["limit"], saved["fingerprint"]])
+    limit, fingerprint, start_at = _texts([saved["limit"], saved["fingerprint"], saved.get("start_at", "")])
     playbooks = tuple(Path(path) for path in texts.pop("playbooks"))
-    return PlanFile(playbooks, **texts, limit=limit, fingerprint=fingerprint)
+    return PlanFile(playbooks, **texts, limit=limit, fingerprint=fingerprint, start_at=start_at)
 
 
 def _texts(value: object) -> tuple[str, ...]:

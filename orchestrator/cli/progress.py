@@ -65,6 +65,8 @@ def recap(wiring: Wiring, report: Report) -> None:
             output.tell(f"{name}: left alone, though it differs: {note}", fg="yellow")
     if wiring.settings.verbose:
         output.tell("trips: " + ", ".join(f"{host} {count}" for host, count in report.trips.items()))
+    if report.ended:
+        output.tell(f"the run ends here: {report.ended}; go on with the same command once that is mended", fg="red")
     output.tell(report.recap)
 
 
@@ -92,4 +94,5 @@ def document(report: Report) -> dict[str, object]:
         unreachable=dict(report.unreachable),
         notes={name: list(notes) for name, notes in report.notes.items()},
         trips=dict(report.trips),
+        ended=report.ended or None,
     )

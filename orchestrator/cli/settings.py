@@ -35,6 +35,7 @@ class Settings:
     variables: tuple[str, ...] = ()  # as given, in order: `name=value`, `{...}`, `@file`
     tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()
+    start_at: str = ""
     verbose: int = 0
     scheduler: Options = field(default_factory=Options)
 
@@ -56,7 +57,7 @@ def resolve(flags: Mapping[str, object], layers: Sequence[Layer]) -> Settings:
 
 def _value(name: str, texts: tuple[str, ...], where: str) -> object:
     if name not in READ:
-        near = difflib.get_close_matches(name, (*READ, 'scheduler'), 1)
+        near = difflib.get_close_matches(name, (*READ, "scheduler"), 1)
         hint = f"did you mean {near[0]!r}?" if near else f"settings are {', '.join((*READ, 'scheduler'))}"
         raise errors.SpecError(f"unknown setting {name!r}", where, hint=hint)
     try:
