@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.transport import Transport
     from orchestrator.services.app import App
 
-GARBAGE = 100_000
+GARBAGE = 20_000
 """Objects made between two searches for cycles: with Python's own 700, imports alone are searched through for a tenth of a short command's time."""
 
 

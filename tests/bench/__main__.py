@@ -20,7 +20,7 @@ from tests.bench import check, distance, sides
 from tests.bench.meter import Cost, HostGroup
 from tests.bench.peers import Peer
 from tests.bench.sides import Floor, Ours
-from tests.bench.table import Table
+from tests.bench.table import Table, told
 from tests.bench.work import Size, play
 from tests.e2e.conftest import Lab, Operator, halting_disk, lab_down, lab_up
 
@@ -124,12 +124,11 @@ def scale(lab: Lab, folder: Path, image: Path, runs: int) -> Table:
     return table
 
 
-def compare_peers(lab: Lab, folder: Path, image: Path, programs: Path) -> Table:
-    """What each peer takes for every phase, once, as ratios to the floor's in turn."""
+def compare_peers(lab: Lab, folder: Path, image: Path, programs: Path) -> None:
+    """Print what each peer takes for every phase, once, and the ratio to what the floor takes in turn."""
     one, other = Size(20, tuple(lab.hosts)[:4]), Size(20, tuple(lab.hosts)[4:])
     floor, group = Floor(lab, image, HostGroup("floor", lab, other.hosts)), HostGroup("peer", lab, one.hosts)
-    table = Table()
-    for name in ("ansible", "pyinfra"):
+    for name in ("pyinfra", "ansible"):
         peer = Peer(name, programs, lab, image, group, folder)
         for phase, there in (*CYCLE, ("single-delete", False)):
             seconds = []
@@ -137,10 +136,8 @@ def compare_peers(lab: Lab, folder: Path, image: Path, programs: Path) -> Table:
                 some = Size(1, size.hosts[:1]) if phase.startswith("single") else size
                 seconds.append(run("delete" if phase == "single-delete" else phase, some).seconds)
                 check.check(lab, some, there)
-            table.told(f"{name}, {phase}", *seconds)
-            print(".", end="", file=sys.stderr, flush=True)
+            print(told(f"{name}, {phase}", *seconds), flush=True)
         sides.forget_images(lab, tuple(lab.hosts))
-    return table
 
 
 def arguments() -> argparse.Namespace:
@@ -166,7 +163,7 @@ def main() -> None:
                 print(scale(lab, folder, image, given.runs).text())
                 return
             if given.peers:
-                print(compare_peers(lab, folder, image, given.peers.absolute()).text())
+                compare_peers(lab, folder, image, given.peers.absolute())
                 return
             hosts: Sequence[str] = tuple(lab.hosts)
             one, other = Size(20, hosts[:4]), Size(20, hosts[4:])

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def told(what: str, theirs: float, floor: float) -> str:
+    """A line of somebody who has no target: seconds of both sides, and their ratio."""
+    return f"{what:<36} {theirs:8.3f} {floor:8.3f} {theirs / floor:7.2f}"
+
+
 class Table:
     """Lines in the order they are put in."""
 
@@ -12,10 +17,6 @@ class Table:
     def ratio(self, what: str, ours: float, floor: float, most: float) -> None:
         """Seconds of both sides; their ratio is what counts."""
         self._line(what, ours, f"{floor:8.3f}", f"{ours / floor:7.2f}", ours / floor, most)
-
-    def told(self, what: str, theirs: float, floor: float) -> None:
-        """Seconds of somebody who has no target."""
-        self._lines.append(f"{what:<36} {theirs:8.3f} {floor:8.3f} {theirs / floor:7.2f}")
 
     def most(self, what: str, ours: float, most: float, floor: float | None = None) -> None:
         """A figure that counts by itself."""
