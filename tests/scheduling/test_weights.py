@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.model.desired import Flavor, InstanceRequest
-from orchestrator.model.host import Capacity, Host
+from orchestrator.model.host import Aggregate, Capacity, Host
 from orchestrator.model.scheduler import Options
 from orchestrator.scheduling import pick
 from orchestrator.scheduling.host_state import HostState, Request
+from orchestrator.scheduling.weighers import ram
 from tests.samples import instances
 
 
@@ -38,3 +41,9 @@ def test_hosts_that_never_fitted_take_nothing_from_those_that_do() -> None:
         chosen.append([decision.host, *decision.alternates])
         fleet.claim(instances.new(host=decision.host, flavor=wish.flavor))
     assert chosen == [["n2", "n3", "n5"], ["n3", "n5"], ["n5"]]
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e999", "much"])
+def test_what_cannot_be_multiplied_by_is_no_multiplier(text: str) -> None:
+    host = Host("n1", "n1", aggregates=(Aggregate("a", {"ram_weight_multiplier": text}),))
+    assert pick.multiplier(HostState(host, Capacity("m", "b", 1, 1, 1, 1, "kvm")), ram, Options()) == 1
