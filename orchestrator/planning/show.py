@@ -125,7 +125,7 @@ def weight(found: Weight) -> str:
 
 def number(value: float) -> str:
     """Whole numbers whole, others with a few digits."""
-    return f"{value:.0f}" if value == round(value) else f"{value:.5g}"
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.5g}"
 
 
 def _leg(leg: Leg, whole: bool) -> Iterator[str]:

@@ -219,8 +219,16 @@ def normalised(raw: Sequence[float], weigher: Weigher) -> list[float]:
 
 def multiplier(state: HostState, weigher: Weigher, options: Options) -> float:
     """Of the aggregates that say something of it the least, else what the options say (nova utils.get_weight_multiplier); times the weigher's SIGN."""
-    own = aggregates.least(state.host, weigher.MULTIPLIER, float, options.multipliers.get(weigher.MULTIPLIER, 1.0))
+    own = aggregates.least(state.host, weigher.MULTIPLIER, _finite, options.multipliers.get(weigher.MULTIPLIER, 1.0))
     return float(getattr(weigher, "SIGN", 1.0)) * own
+
+
+def _finite(text: str) -> float:
+    """The number. Raises ValueError for what cannot be multiplied by: `inf`, `nan`."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
 
 
 def _chance(options: Options, weights: Sequence[float], seed: str) -> int:

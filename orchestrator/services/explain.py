@@ -95,9 +95,9 @@ def without(app: App, lost: Sequence[str], hosts: Sequence[str], desired: Desire
 def _known(app: App, desired: Desired) -> tuple[Snapshot, Mapping[str, Record]]:
     """What is recorded, as apply would have it before it places anything."""
     snapshot = wishes.of(app, app.store.snapshot(), desired).snapshot
-    records = {record.instance.name: record for record in snapshot.records}
-    plan.refuse_changes(records, list(desired.instances.values()), desired)
-    return snapshot, records
+    plan.refuse_changes({record.instance.name: record for record in snapshot.records}, list(desired.instances.values()), desired)
+    snapshot = plan.amended(snapshot, desired)
+    return snapshot, {record.instance.name: record for record in snapshot.records}
 
 
 def _check(app: App, lost: Sequence[str], known: Mapping[str, Record]) -> None:

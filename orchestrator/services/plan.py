@@ -56,7 +56,8 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     lost = {**lost, **missed}
     wishes = list(desired.instances.values())
     refuse_changes({record.instance.name: record for record in snapshot.records}, wishes, desired)
-    records = {record.instance.name: _amended(record, desired) for record in snapshot.records}
+    wished = amended(snapshot, desired)
+    records = {record.instance.name: record for record in wished.records}
     known = [records[wish.name] for wish in wishes if wish.name in records]
     new = homeless(wishes, records)
     instances = [record.instance for record in records.values()]
@@ -67,7 +68,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
     stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
     placing = _Placing([wish for wish in new if wish.name not in stranded], desired, sites(app, seen), app, anew)
-    placements, refused = placing.decide(snapshot)
+    placements, refused = placing.decide(wished)
     moved = {placement.instance.name: records[placement.instance.name] for placement in placements if placement.instance.name in records}
     left = {each.request.name for each in refused}  # of hosts that failed, there is none to go to in this run
     known = [record for record in known if record.instance.name not in moved.keys() | left]
@@ -86,8 +87,13 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     changes.sort(key=lambda change: order[change.name])
     unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
     old = {record.instance.name: record.instance for record in snapshot.records}
-    amended = tuple(record.instance for record in known if record.instance != old[record.instance.name])
-    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), amended, storage_changes, lost), placing.choose
+    changed = tuple(record.instance for record in known if record.instance != old[record.instance.name])
+    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), changed, storage_changes, lost), placing.choose
+
+
+def amended(snapshot: Snapshot, desired: Desired) -> Snapshot:
+    """What is recorded, with what the playbook changes of instances that are there: a root disk that is to grow takes its room before others are placed."""
+    return dataclasses.replace(snapshot, records=tuple(_amended(record, desired) for record in snapshot.records))
 
 
 def _amended(record: Record, desired: Desired) -> Record:
@@ -136,8 +142,8 @@ class _Placing:
         return self._made
 
     def choose(self, seen: Snapshot) -> Sequence[Placement]:
-        """The placements."""
-        return self.decide(seen)[0]
+        """The placements, by what is recorded."""
+        return self.decide(amended(seen, self._desired))[0] if self._new else ()
 
 
 def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], concerned: Set[str]) -> list[Host]:

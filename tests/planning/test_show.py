@@ -119,3 +119,10 @@ def test_weights_that_counted_are_in_the_whole() -> None:
         "      RAMWeigher: 15424, normalised 1, times 2.5 = 2.5",
         "      next best: n2, n3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(2.0, "2"), (-0.5, "-0.5"), (1e308, f"{1e308:.0f}"), (float("inf"), "inf"), (float("nan"), "nan")]
+)
+def test_any_number_of_a_weigher_can_be_told(value: float, text: str) -> None:
+    assert show.number(value) == text

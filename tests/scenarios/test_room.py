@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator import store as stores
 from orchestrator.model.instance import Record
-from orchestrator.services import apply, plan
+from orchestrator.services import apply, explain, plan
 from orchestrator.services.report import Report
 from tests.crash.harness import Clock, Ids
 from tests.scenarios.conftest import Site
@@ -76,3 +76,17 @@ def test_what_fits_nowhere_does_not_hold_up_what_is_there(site: Site) -> None:
     report = apply.apply(site.app, found)
     assert (report.exit_code, report.recap) == (3, "1 changed, 1 unchanged, 1 failed")
     assert re.search("needs 90000 MiB", report.outcomes[2].fault)
+
+
+def test_a_root_disk_that_is_to_grow_takes_its_room_before_others_are_placed(site: Site) -> None:
+    site.apply("a", "z")  # each on a host of its own
+    first, found = site.record("a").instance.host, site.desired("a", "b")
+    disk = site.store.capacities()[first].disk_gb
+    flavors = {**found.flavors, "small": replace(found.flavors["small"], disk=disk), "tiny": replace(found.flavors["small"], name="tiny")}
+    wish = replace(found.instances["b"], flavor="tiny", hosts=(first,))
+    found = replace(found, flavors=flavors, instances={**found.instances, "b": wish})
+    planned, _ = plan.plan(site.app, found)
+    assert [(change.name, change.verb) for change in planned.unplaced] == [("b", "no valid host")]
+    assert [answer.name for answer in explain.playbooks(site.app, found) if not answer.fits] == ["b"]
+    report = apply.apply(site.app, found, planned.fingerprint())
+    assert (report.exit_code, report.recap) == (3, "1 changed, 0 unchanged, 1 failed")
