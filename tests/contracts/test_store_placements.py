@@ -15,7 +15,7 @@ from tests.contracts.test_store import clock, one, opener, placed, states, store
 from tests.store import samples
 
 
-def test_placements_are_recorded_as_decided(store: ports.Store) -> None:
+def test_placements_are_recorded_as_decided(store: ports.Store) -> None:  # noqa: F811
     run = store.begin("apply", ["web1", "web2"])
     made = samples.new("web2"), samples.new("web1")
     records = store.place(run, lambda seen: [samples.placement(made[0]), samples.placement(made[1], "stopped")])
@@ -32,7 +32,7 @@ def test_placements_are_recorded_as_decided(store: ports.Store) -> None:
     assert first.created_at == first.updated_at
 
 
-def test_the_decision_sees_what_is_taken_and_numbers_are_never_used_twice(store: ports.Store) -> None:
+def test_the_decision_sees_what_is_taken_and_numbers_are_never_used_twice(store: ports.Store) -> None:  # noqa: F811
     run, uuid = one(store)
     store.commit(run, [writes.Seen("h1", samples.CAPACITY)])
     seen: list[ports.Snapshot] = []
@@ -49,7 +49,7 @@ def test_the_decision_sees_what_is_taken_and_numbers_are_never_used_twice(store:
     assert store.snapshot() == seen[1]
 
 
-def test_a_decision_that_fails_changes_nothing(store: ports.Store) -> None:
+def test_a_decision_that_fails_changes_nothing(store: ports.Store) -> None:  # noqa: F811
     run = store.begin("apply", ["web1"])
 
     def decide(seen: ports.Snapshot) -> Sequence[ports.Placement]:
@@ -68,7 +68,7 @@ def test_a_decision_that_fails_changes_nothing(store: ports.Store) -> None:
         (samples.new("web2", samples.port("private", "10.0.0.7", "10.0.0.5")), "fixed IP 10.0.0.5 of network 'private' is taken"),
     ],
 )
-def test_what_is_taken_is_refused_with_the_owners_name(store: ports.Store, other: Instance, message: str) -> None:
+def test_what_is_taken_is_refused_with_the_owners_name(store: ports.Store, other: Instance, message: str) -> None:  # noqa: F811
     run = store.begin("apply", ["web0", "web1", "web2"])
     (first,) = placed(store, run, samples.new("web1", samples.port("private", "10.0.0.5", mac="fa:16:3e:00:00:01")))
     with pytest.raises(errors.Conflict) as caught:
@@ -80,13 +80,13 @@ def test_what_is_taken_is_refused_with_the_owners_name(store: ports.Store, other
     placed(store, run, other)
 
 
-def test_the_same_address_in_another_network_is_free(store: ports.Store) -> None:
+def test_the_same_address_in_another_network_is_free(store: ports.Store) -> None:  # noqa: F811
     run = store.begin("apply", ["web1", "web2"])
     placed(store, run, samples.new("web1", samples.port("a", "10.0.0.5")), samples.new("web2", samples.port("b", "10.0.0.5")))
     assert len(store.records()) == 2
 
 
-def test_two_of_one_placement_may_not_share_an_address(store: ports.Store) -> None:
+def test_two_of_one_placement_may_not_share_an_address(store: ports.Store) -> None:  # noqa: F811
     run = store.begin("apply", ["web1", "web2"])
     with pytest.raises(errors.Conflict, match=r"web2.*web1"):
         placed(store, run, samples.new("web1", samples.port("a", "10.0.0.5")), samples.new("web2", samples.port("a", "10.0.0.5")))
