@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 SHARED = "(shared)"
 """Stands for what a host's instances share, where an instance's name would."""
 BAD = ("failed", "unknown", "unreachable", "locked")
+OVER = ("changed", *BAD)
+"""Results of instances that have ended."""
 
 
 @contextlib.contextmanager
@@ -35,17 +39,54 @@ def shown(wiring: Wiring) -> Iterator[Callable[[Progress], None]]:
         yield lines(wiring.settings.verbose)
 
 
+MANY = 50
+"""Instances, above which lines tell of hosts rather than of each."""
+
+
 def lines(verbose: int) -> Callable[[Progress], None]:
-    """A line for each state entered and each failure; when verbose, for each step, and for what hosts' instances share, as well."""
+    """A line for each state entered and each failure; when verbose, for each step, and for what hosts' instances share, as well.
+
+    Of many instances, unless verbose, a line for each state that a host's first enters, and when all there have ended: how many are in which.
+    """
+    hosts: dict[str, dict[str, str]] = {}
+    known: dict[str, set[str]] = {}
+    lock = threading.Lock()
+    many = False
 
     def report(progress: Progress) -> None:
-        if (progress.step or not progress.name) and not (verbose or progress.result == "failed"):
-            return
+        nonlocal many
+        if not progress.host:
+            many = progress.total > MANY and not verbose
+        elif progress.result == "failed" and progress.step:
+            tell(progress)
+        elif many and progress.name:
+            with lock:
+                count(progress)
+        elif verbose or (progress.name and not progress.step):
+            tell(progress)
+
+    def tell(progress: Progress) -> None:
         step = names.step_within(progress.state, progress.step)
         what = ": ".join(word for word in (progress.state, step, progress.result) if word)
         output.tell(f"{progress.host}  {progress.name or SHARED}  {what}")
 
+    def count(progress: Progress) -> None:
+        there = hosts.setdefault(progress.host, {})
+        ended = not progress.step and progress.result
+        word = progress.result if ended else progress.state
+        entered = known.setdefault(progress.host, set())
+        fresh = not ended and word not in entered
+        there[progress.name] = word
+        entered.add(word)
+        if fresh or (ended and all(each in OVER for each in there.values())):
+            output.tell(f"{progress.host}  {counted(there.values())}")
+
     return report
+
+
+def counted(words: Iterable[str]) -> str:
+    """How many there are of each, most first: `98 spawning, 2 failed`."""
+    return ", ".join(f"{count} {word}" for word, count in collections.Counter(words).most_common())
 
 
 def recap(wiring: Wiring, report: Report) -> None:

@@ -15,7 +15,7 @@ from orchestrator.ports.transport import Transport
 class Progress:
     """Something happened to an instance, or, without a name, to what a host's instances share; for a live view.
 
-    `step` is empty when a state was entered.
+    `step` is empty when a state was entered. Without a host: so many instances in `total` are about to be worked on.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Progress:
     state: str
     step: str = ""
     result: str = ""  # done | failed | undone
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from orchestrator.engine.context import Outcome
+from orchestrator.engine.context import Outcome, Progress
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
 from orchestrator.model.instance import Record
@@ -56,6 +56,7 @@ def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -
         wishes: list[Write] = [Want(record.instance.uuid, WANTED[verb]) for record in reached if verb != "destroy"]
         app.store.commit(run, wishes + grounds.noted(app, ground.values()))
         context = app.context(run)
+        context.report(Progress("", "", "", total=sum(each is not None for each in charted.values())))
         outcomes, wired = carry_out(app, context, ([each for each in charted.values() if each], ground), _towards(verb))
         elsewhere = set() if verb == "destroy" else stale - {host.name for host in hosts}  # an interrupted destroy is finished by another
         failed = {name for name, each in wired.items() if each.status != "changed"}

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.engine.context import Context, Outcome
+from orchestrator.engine.context import Context, Outcome, Progress
 from orchestrator.model.desired import Desired, Play
 from orchestrator.planning import rolling
 from orchestrator.planning.course import Course
@@ -49,6 +49,7 @@ class Roll:
         batches = rolling.batches(self.desired, self.context.run.id)
         changes = {change.name: change for change in self.plan.changes}
         left = {ground.fabric.host for ground in self.plan.shared}
+        self.context.report(Progress("", "", "", total=sum(change.course is not None for change in self.plan.changes)))
         done, first = Rolled(), True
         for number, batch in enumerate(batches):
             there = [changes[name] for name in batch.names if name in changes]
