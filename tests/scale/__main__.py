@@ -7,6 +7,7 @@ plan is one of a process of its own, after another of one instance, for what Pyt
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import resource
 import statistics
@@ -16,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from orchestrator import main as command
 from tests.scale import world
 
 SECONDS, MEMORY, RATIO = 10, 500, 1.3
@@ -29,7 +31,8 @@ def _child(verb: str, folder: Path, hosts: int, each: int) -> str:
 
 
 def _one(folder: Path, hosts: int, each: int) -> None:
-    """Print what one plan costs: seconds of CPU, and the whole process's memory at most, MiB."""
+    """Print what one plan costs: seconds of CPU, and the whole process's memory at most, MiB. Garbage is looked for as the command does."""
+    gc.set_threshold(command.GARBAGE)
     for path, many, several in ((folder / "1x1", 1, 1), (folder / f"{hosts}x{each}", hosts, each)):
         known = world.known(path, many, several)
         start = time.process_time()
