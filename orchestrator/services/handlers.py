@@ -85,7 +85,7 @@ def _taken_over(known: Notice | None, fresh: Notice, alive: set[str]) -> Notice:
     return replace(known, run=fresh.run, due=known.due or known.run not in alive | {fresh.run}) if known else fresh
 
 
-def run(app: App, context: Context, desired: Desired, part: Part, outcomes: Mapping[str, Outcome], number: int) -> Handled:
+def run(app: App, context: Context, part: Part, outcomes: Mapping[str, Outcome], number: int) -> Handled:
     """Run what the instances of a batch that has ended notified: on the hosts of those that were changed, in the play's order. `outcomes`: of all of them."""
     mine, alive = set(part.names), _alive(app) - {context.run.id}
     notices = [each for each in _notices(app) if each.run not in alive and mine & set(each.instances)]

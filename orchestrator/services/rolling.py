@@ -67,7 +67,7 @@ class Roll:
             outcomes, hosts = self.carry(app, work, lambda courses, batch=batch: self._noted(batch, courses))  # type: ignore[misc]
             outcomes = lost | outcomes
             told = {change.name: outcomes.get(change.name) or untouched(change, "") for change in there}
-            handled = handlers.run(app, self.context, self.desired, batch, told, number)
+            handled = handlers.run(app, self.context, batch, told, number)
             done.outcomes |= outcomes
             done.hosts = grounds.merged(grounds.merged(done.hosts, hosts), handled.hosts)
             done.ended = _ends(batch, told.values(), handled.failed) if batch is not batches[-1] else ""
