@@ -159,4 +159,6 @@ class RemoveVolume:
     id: str
 
 
-Write = Move | Step | Intent | Settle | Want | Amend | Remove | Seen | Resource | Forget | NewVolume | VolumeMove | AmendVolume | RemoveVolume
+Write = (
+    Move | Step | Intent | Settle | Want | Amend | Remove | Seen | Resource | Forget | NewVolume | VolumeMove | AmendVolume | RemoveVolume
+)

@@ -74,7 +74,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     known = [record for record in known if record.instance.name not in moved.keys() | left]
     fresh = [_record(placement, moved.get(placement.instance.name)) for placement in placements]
     staying = [instance for instance in instances if instance.name not in moved]
-    fabrics = grounds.of(app, [*staying, *(record.instance for record in fresh)], desired)
+    fabrics = grounds.of(app, [*staying, *(record.instance for record in fresh)], desired) if fresh else before
     seen = _look_again(app, seen, fresh, {name: fabric for name, fabric in fabrics.items() if fabric != before.get(name)})
     ground = grounds.chart(fabrics, seen)
     decisions = {placement.instance.name: placement.decision for placement in placements}
