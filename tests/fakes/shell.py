@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from orchestrator.facts import compute, disk, domain, hypervisor, kvm
 from orchestrator.states.steps.block_device_mapping import create_disks
+from orchestrator.states.steps.spawning import define_domain
 from orchestrator.states.steps.teardown import power, shut_down_domain
 from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, netfilter, openvswitch, volumes
 from tests.fakes.state import Directory, Result, State, UnknownError, failed
@@ -87,6 +88,13 @@ def _end_domain(state: State, operands: tuple[str, ...]) -> Result:
     return Result(int(found is not None and found.active), b"", ended.err)
 
 
+def _undefine_domain(state: State, operands: tuple[str, ...]) -> Result:
+    """No longer defined; what counts is that libvirt knows it no more."""
+    name, uri = operands
+    undefined = libvirt.virsh(state, ("virsh", "-q", "-c", uri, "undefine", "--domain", name, "--keep-nvram"), b"")
+    return Result(int(libvirt.find(state, name) is not None), b"", undefined.err)
+
+
 SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     disk.SCRIPT: _headers,
     compute.SCRIPT: _compute,
@@ -95,6 +103,7 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     kvm.SCRIPT: _kvm,
     shut_down_domain.SCRIPT: _shut_down,
     power.END: _end_domain,
+    define_domain.UNDEFINE: _undefine_domain,
     **images.SCRIPTS,
     **iproute.SCRIPTS,
     **namespaces.SCRIPTS,

@@ -118,6 +118,19 @@ def test_what_is_the_images_fault_is_tried_on_one_host(site: Site) -> None:
     assert site.store.failed_builds() == {}
 
 
+def test_what_could_not_be_undone_is_not_built_elsewhere(site: Site) -> None:
+    site.fleet.fail("n1", START, stderr="boom")
+    site.fleet.fail("n1", "undefine", stderr="error: Refusing to undefine while snapshots exist")
+    report = site.apply("a")
+    record = site.record("a")
+    assert (report.exit_code, record.state, record.instance.host, record.decision.tried) == (3, "ERROR", "n1", ())
+    assert "could not be undone" in (record.fault or "")
+    assert site.fleet.hosts["n2"].domains == {}
+    site.fleet.heal("n1")
+    assert site.apply("a").exit_code == 0
+    assert (site.record("a").instance.host, site.starts()) == ("n1", 1)
+
+
 def test_a_guest_that_ran_is_never_moved(site: Site) -> None:
     site.apply("a")
     site.act("stop", "a")
