@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,7 +37,7 @@ def apply(app: App, desired: Desired, fingerprint: str | None = None) -> Report:
         plan = _settle(app, run, desired, fingerprint, anew=True)
         carried = _Carried(app, run, desired)
         done = Roll(app, app.context(run), desired, plan, carried.onward, carried.carry).off()
-        failed = {name for name, each in done.hosts.items() if each.status != "changed"}
+        failed = {each.host for each in (*done.hosts.values(), *done.handlers.values()) if each.status != "changed"}
         if not done.ended:
             follows = grounds.follow(app, app.context(run), carried.rounds, failed | plan.unreachable.keys())
             done.hosts = grounds.merged(done.hosts, follows)
@@ -59,7 +59,10 @@ class _Carried:
         outcomes, hosts = self._go(app, work, begin)
         nowhere = dict[str, str]()
         while again := _again(app, self._desired, outcomes):
-            plan = _settle(app, self._run, dataclasses.replace(self._desired, instances=again), None, anew=False)
+            try:
+                plan = _settle(app, self._run, dataclasses.replace(self._desired, instances=again), None, anew=False)
+            except (errors.Conflict, errors.HostError) as problem:  # what the others of the run came to is told all the same
+                return _stuck(outcomes, again, problem), hosts
             nowhere |= {change.name: change.why for change in plan.unplaced}
             courses = [change.course for change in plan.pending if change.course]
             there = {course.record.instance.host for course in courses}
@@ -87,6 +90,13 @@ def _again(app: App, desired: Desired, outcomes: Mapping[str, Outcome]) -> dict[
     }
     gone = {name for name, each in outcomes.items() if each.state == "DELETED" and desired.instances[name].state != "absent"}
     return {name: wish for name, wish in desired.instances.items() if name in failed | gone and not app.stopping.is_set()}
+
+
+def _stuck(outcomes: Mapping[str, Outcome], again: Iterable[str], problem: errors.OrchestratorError) -> dict[str, Outcome]:
+    """The outcomes, when those that were to be planned again could not be."""
+    found = {name: outcomes[name] for name in again}
+    told = {name: f"{each.fault}; not tried again: {problem}" if each.fault else str(problem) for name, each in found.items()}
+    return {**outcomes, **{name: dataclasses.replace(each, status="failed", fault=told[name]) for name, each in found.items()}}
 
 
 def _told(outcomes: Mapping[str, Outcome], nowhere: Mapping[str, str]) -> dict[str, Outcome]:
@@ -177,4 +187,5 @@ def _report(app: App, run: Run, plan: Plan, done: Rolled) -> Report:
     found = [done.outcomes.get(change.name) or untouched(change, states.get(change.name, "")) for change in plan.changes]
     trips = {name: app.transport.trips(name) for name in app.inventory.hosts if app.transport.trips(name)}
     notes = {change.name: change.notes for change in plan.changes if change.notes}
-    return Report(run.id, tuple(found), plan.unreachable, trips, notes, (*done.hosts.values(), *storage.outcomes(plan.lost)), done.ended)
+    hosts = (*done.hosts.values(), *done.handlers.values(), *storage.outcomes(plan.lost))
+    return Report(run.id, tuple(found), plan.unreachable, trips, notes, hosts, done.ended)

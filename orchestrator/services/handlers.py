@@ -47,8 +47,8 @@ class Notice:
 
     @property
     def name(self) -> str:
-        """The record's name: one of a host and handler."""
-        return json.dumps([self.host, self.handler.name, self.handler.command])
+        """The record's name: one of a run, host and handler, as another run may work on other instances there."""
+        return json.dumps([self.host, self.handler.name, self.handler.command, self.run])
 
     @property
     def record(self) -> Resource:
@@ -68,21 +68,15 @@ def note(app: App, context: Context, desired: Desired, part: Part, courses: Iter
     if not part.play.handlers:
         return
     known = {each.name: each for each in _notices(app)}
-    alive = _alive(app)
     made: dict[str, Notice] = {}
     for course in courses:
         instance = course.record.instance
         for handler in part.play.handlers:
             if handler.name in desired.instances[instance.name].notify:
                 fresh = Notice(instance.host, handler, (), context.run.id)
-                found = made.get(fresh.name) or _taken_over(known.get(fresh.name), fresh, alive)
+                found = made.get(fresh.name) or known.get(fresh.name) or fresh
                 made[fresh.name] = replace(found, instances=tuple(dict.fromkeys((*found.instances, instance.name))))
     context.store.commit(context.run, [each.record for each in made.values()])
-
-
-def _taken_over(known: Notice | None, fresh: Notice, alive: set[str]) -> Notice:
-    """A notice that is recorded already, as this run's; one of a run that died is due."""
-    return replace(known, run=fresh.run, due=known.due or known.run not in alive | {fresh.run}) if known else fresh
 
 
 def run(app: App, context: Context, part: Part, outcomes: Mapping[str, Outcome], number: int) -> Handled:
@@ -91,14 +85,15 @@ def run(app: App, context: Context, part: Part, outcomes: Mapping[str, Outcome],
     notices = [each for each in _notices(app) if each.run not in alive and mine & set(each.instances)]
     if not notices:
         return Handled()
-    due, writes = list[Notice](), list[Write]()
+    notices, writes = _as_they_are(part, notices)
+    due = list[Notice]()
     for each in notices:
         ended = {_status(name, each.host, outcomes) for name in each.instances if name in mine}
         if ended == {MOVED} or (not ended & {"changed", "unknown"} and not each.due and each.run == context.run.id):
             writes.append(Forget(KIND, each.name))
         elif "changed" in ended or ("unchanged" in ended and (each.due or each.run != context.run.id)):
             due.append(replace(each, due=True))
-    due, spare = _once(part, due)
+    due, spare = _once(part, due, context.run.id)
     context.store.commit(context.run, [*writes, *spare])
     if context.stopping.is_set():
         return Handled()
@@ -111,20 +106,41 @@ def run(app: App, context: Context, part: Part, outcomes: Mapping[str, Outcome],
     return done
 
 
+def _as_they_are(part: Part, notices: Iterable[Notice]) -> tuple[list[Notice], list[Write]]:
+    """What was notified by earlier runs, as the play has it by now: a command that was mended is the one to run, and what the play has no more is not."""
+    now, mine = {each.name: each for each in part.play.handlers}, set(part.names)
+    kept: list[Notice] = []
+    writes: list[Write] = []
+    for each in notices:
+        handler = now.get(each.handler.name)
+        if handler == each.handler:
+            kept.append(each)
+            continue
+        others = tuple(name for name in each.instances if name not in mine)  # of other plays, which may have it
+        writes.append(replace(each, instances=others).record if others else Forget(KIND, each.name))
+        if handler is not None:
+            kept.append(replace(each, handler=handler, instances=tuple(name for name in each.instances if name in mine), job=""))
+            writes.append(kept[-1].record)
+    return kept, writes
+
+
 def _status(name: str, host: str, outcomes: Mapping[str, Outcome]) -> str:
     """What became of an instance there; one that is to be absent and is has no outcome."""
     outcome = outcomes.get(name)
     return "unchanged" if outcome is None else outcome.status if outcome.host == host else MOVED
 
 
-def _once(part: Part, due: Sequence[Notice]) -> tuple[list[Notice], list[Write]]:
-    """In the order of the play; of those that run once the first, by the batch's order of instances, and that the others are not needed."""
+def _once(part: Part, due: Sequence[Notice], run: str) -> tuple[list[Notice], list[Write]]:
+    """In the order of the play; of those that run once the first, by the batch's order of instances, and that the others are not needed.
+
+    The `run`'s own come first: one of an earlier run may turn out to have been run.
+    """
     order = {name: number for number, name in enumerate(part.names)}
     rank = {handler.name: number for number, handler in enumerate(part.play.handlers)}
 
-    def place(each: Notice) -> tuple[int, int]:
+    def place(each: Notice) -> tuple[int, bool, int]:
         first = min(order.get(name, len(order)) for name in each.instances)
-        return rank.get(each.handler.name, len(rank)), first
+        return rank[each.handler.name], each.run != run, first
 
     kept: list[Notice] = []
     spare: list[Write] = []
@@ -166,15 +182,29 @@ def _not_run(app: App, context: Context, host: str, due: Sequence[Notice]) -> li
     return [each for each in due if each not in over]
 
 
+def _taken_over(run: str, due: Iterable[Notice]) -> tuple[list[Notice], list[Write]]:
+    """All as the run's own, and what it has instead of those of earlier runs."""
+    made: dict[str, Notice] = {}
+    old: list[Write] = []
+    for each in due:
+        own = replace(each, run=run)
+        if own.name in made:
+            own = replace(made[own.name], instances=tuple(dict.fromkeys((*made[own.name].instances, *each.instances))))
+        made[own.name] = own
+        old += [Forget(KIND, each.name)] if each.name != own.name else []
+    return list(made.values()), old
+
+
 def _ended(found: object) -> tuple[job.Ended, ...]:
     return found if isinstance(found, tuple) else ()
 
 
 def _sent(app: App, context: Context, host: str, due: Sequence[Notice], name: str) -> Handled:
-    due = [replace(each, run=context.run.id, job=name, index=index) for index, each in enumerate(due)]
+    due, old = _taken_over(context.run.id, due)
+    due = [replace(each, job=name, index=index) for index, each in enumerate(due)]
     steps = tuple(f"handlers.{each.handler.name}" for each in due)
     lane = Lane(LANE, tuple(Command(each.handler.command, step=step) for each, step in zip(due, steps, strict=True)), patient=True)
-    context.store.commit(context.run, [Intent(name, host, (), lanes=((LANE, steps),)), *(each.record for each in due)])
+    context.store.commit(context.run, [Intent(name, host, (), lanes=((LANE, steps),)), *old, *(each.record for each in due)])
     records: list[Record] = []
 
     def follow(record: Record) -> None:

@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.engine.context import Context, Outcome, Progress
+from orchestrator.facts.gather import Facts
+from orchestrator.model import errors
 from orchestrator.model.desired import Desired, Play
+from orchestrator.model.instance import Record
 from orchestrator.planning import rolling
 from orchestrator.planning.course import Course
+from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Plan
 from orchestrator.planning.rolling import Batch
 from orchestrator.services import grounds, handlers
@@ -26,10 +30,14 @@ Carry = Callable[[App, Work, Callable[[Sequence[Course]], None]], Outcomes]
 
 @dataclass(slots=True)
 class Rolled:
-    """What became of the instances that were to be changed, and of hosts; `ended`: why the batches after some were not begun."""
+    """What became of the instances that were to be changed, of what hosts' instances share, and of handlers by host where one failed.
+
+    `ended`: why the batches after some were not begun.
+    """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     hosts: dict[str, Outcome] = field(default_factory=dict)
+    handlers: dict[str, Outcome] = field(default_factory=dict)
     ended: str = ""
 
 
@@ -69,7 +77,8 @@ class Roll:
             told = {change.name: outcomes.get(change.name) or untouched(change, "") for change in there}
             handled = handlers.run(app, self.context, batch, told, number)
             done.outcomes |= outcomes
-            done.hosts = grounds.merged(grounds.merged(done.hosts, hosts), handled.hosts)
+            done.hosts = grounds.merged(done.hosts, hosts)
+            done.handlers |= handled.hosts
             done.ended = _ends(batch, told.values(), handled.failed) if batch is not batches[-1] else ""
         return done
 
@@ -86,13 +95,22 @@ class Roll:
         """The batch as its hosts are by now, and what was not reached."""
         names = {change.name for change in there if change.course}
         records = [record for record in app.store.records() if record.instance.name in names]
-        work, unreachable = look(app, self.context, records, sorted(lay), self.onward)
+        lost: dict[str, Outcome] = {}
+
+        def onward(record: Record, facts: Facts, ground: Groundwork | None) -> Course | None:
+            try:
+                return self.onward(record, facts, ground)
+            except errors.OrchestratorError as problem:  # it could be planned before the first batch
+                lost[record.instance.name] = _not_begun(record, "failed", str(problem))
+                return None
+
+        work, unreachable = look(app, self.context, records, sorted(lay), onward)
         missed = [record for record in records if record.instance.host in unreachable]
-        lost = [
-            Outcome(each.instance.name, each.instance.host, each.state, "unreachable", fault=unreachable[each.instance.host])
-            for each in missed
-        ]
-        return work, {outcome.name: outcome for outcome in lost}
+        return work, lost | {each.instance.name: _not_begun(each, UNREACHABLE, unreachable[each.instance.host]) for each in missed}
+
+
+def _not_begun(record: Record, status: str, fault: str) -> Outcome:
+    return Outcome(record.instance.name, record.instance.host, record.state, status, fault=fault)
 
 
 def untouched(change: Change, state: str) -> Outcome:

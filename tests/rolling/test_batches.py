@@ -125,8 +125,7 @@ def test_what_is_to_be_absent_goes_with_its_batch(six: Site) -> None:
             there.append(len(six.store.records()))
 
     assert apply.apply(replace(six.app, report=count), gone).recap == "7 changed, 0 unchanged, 0 failed"
-    assert there[0] == there[1] == 7
-    assert there[2:4] == [5, 5]
+    assert (there[0], there[2], there[4]) == (7, 5, 3)  # the second of a batch may see the first one gone
     assert six.store.records() == ()
 
 
