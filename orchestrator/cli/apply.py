@@ -32,7 +32,7 @@ def apply(wiring: Wiring, files: tuple[Path, ...], check: bool, diff: bool, outp
         files = saved.playbooks
     if check or diff:
         context = click.get_current_context()
-        context.exit(4 if plan.show(wiring, files, output, whole=diff).partial else 0)
+        context.exit(plan.code(plan.show(wiring, files, output, whole=diff)))
     desired = playbooks.desired(wiring, files)
     wiring.reach(playbooks.concerned(desired))
     from orchestrator.services import apply as service  # late: hosts answer meanwhile

@@ -38,8 +38,12 @@ def plan(wiring: Wiring, files: tuple[Path, ...], diff: bool, detailed_exitcode:
     Nothing is changed, here or on hosts; steps, commands and files are exactly those of apply.
     """
     made = show(wiring, files, output, whole=diff)
-    code = 4 if made.partial else 3 if made.unplaced else 2 if detailed_exitcode and not made.empty else 0
-    click.get_current_context().exit(code)
+    click.get_current_context().exit(code(made) or (2 if detailed_exitcode and not made.empty else 0))
+
+
+def code(made: Plan) -> int:
+    """The exit code: 4 when not all hosts or volumes are there, 3 when some instance fits nowhere."""
+    return 4 if made.partial else 3 if made.unplaced else 0
 
 
 def show(wiring: Wiring, files: Sequence[Path], form: str, whole: bool) -> Plan:

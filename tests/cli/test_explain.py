@@ -56,6 +56,13 @@ def test_what_fits_nowhere_is_told_by_apply_and_the_others_are_made(operator: Op
     assert [each["status"] for each in outcomes] == ["unchanged"] * 4 + ["failed"]
 
 
+@pytest.mark.parametrize("verb", [("plan",), ("apply", "--check"), ("apply", "--diff")], ids=" ".join)
+def test_nobody_takes_a_plan_without_room_for_a_whole_one(operator: Operator, verb: tuple[str, ...]) -> None:
+    operator.write("giants.yaml", GIANTS)
+    assert operator(*verb, "giants.yaml", "-e", "count=4").code == 0
+    assert operator(*verb, "giants.yaml", "-e", "count=5").code == 3
+
+
 def test_the_document_has_all_of_it(operator: Operator) -> None:
     operator.write("giants.yaml", GIANTS)
     document = operator("explain", "giants.yaml", "-e", "count=5", "-o", "json").json
