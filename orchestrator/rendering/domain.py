@@ -9,7 +9,7 @@ import jinja2
 
 from orchestrator.model import instance as model
 from orchestrator.model.volume import Attachment
-from orchestrator.rendering import hardware, host_devices, volumes
+from orchestrator.rendering import compiled, hardware, host_devices, volumes
 
 UNMARKED = "0" * 64
 
@@ -24,6 +24,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=compiled.Beside(),
         auto_reload=False,  # else the files are looked at for every include of every instance
     )
 
