@@ -15,7 +15,7 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import Lost
 from orchestrator.ports.store import Run, Store
 from orchestrator.ports.writes import AmendVolume, Want, Write
-from orchestrator.services import grounds, running, storage
+from orchestrator.services import grounds, plan, running, storage
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, Onward, carry_out
 from orchestrator.services.observe import observe
@@ -99,7 +99,7 @@ def pick(app: App, names: Sequence[str]) -> list[Record]:
 
 
 def _chart(verb: str, record: Record, facts: Facts, ground: Groundwork | None) -> Course | None:
-    if verb == "hard-reboot":
+    if verb == "hard-reboot" and not plan.moves(record):
         return course.chart(record, ("hard_reboot",), facts, ground)
     if verb != "destroy" and (hint := _instead(verb, record)):
         raise errors.StateError(f"instance {record.instance.name!r} cannot {verb}", why=f"it is {record.state}", hint=hint)
@@ -110,6 +110,8 @@ def _instead(verb: str, record: Record) -> str:
     """What to do when `verb`, start or stop, would end what another command began, or begin what another is there for."""
     if record.state == "deleting":
         return f"`orchestrator destroy {record.instance.name}` finishes it"
+    if plan.moves(record):  # its host may be full by now: what is to be placed anew holds no room
+        return f"nothing of it is on {record.instance.host}: `orchestrator apply` builds it, there or elsewhere"
     if record.state == "ERROR" and verb == "start":
         return f"`orchestrator hard-reboot {record.instance.name}`"
     built = record.instance.launched or record.state not in ("BUILDING", "ERROR")

@@ -241,7 +241,7 @@ def test_verbs_that_a_state_forbids(site: Site) -> None:
     site.fleet.fail("n2", "virsh -q -c qemu:///system start")
     site.apply("a")
     assert site.record("a").state == "ERROR"
-    with pytest.raises(errors.StateError, match="hard-reboot"):
+    with pytest.raises(errors.StateError, match="`orchestrator apply` builds it"):
         site.act("start", "a")
     with pytest.raises(errors.NotFound):
         site.act("stop", "nobody")

@@ -8,7 +8,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from orchestrator import store as stores
+from orchestrator.model import errors
 from orchestrator.model.instance import Record
 from orchestrator.services import apply, explain, plan
 from orchestrator.services.report import Report
@@ -90,3 +93,16 @@ def test_a_root_disk_that_is_to_grow_takes_its_room_before_others_are_placed(sit
     assert [answer.name for answer in explain.playbooks(site.app, found) if not answer.fits] == ["b"]
     report = apply.apply(site.app, found, planned.fingerprint())
     assert (report.exit_code, report.recap) == (3, "1 changed, 0 unchanged, 1 failed")
+
+
+@pytest.mark.parametrize("verb", ["hard-reboot", "start"])
+def test_what_is_to_be_placed_anew_starts_on_no_host_that_is_full_by_now(site: Site, verb: str) -> None:
+    site.fleet.fail("n1", "virsh -q -c qemu:///system start")
+    assert apply.apply(site.app, site.desired("a", ram=15000, hosts=("n1",))).exit_code == 3
+    site.fleet.heal("n1")
+    assert apply.apply(site.app, site.desired("b", "a", ram=15000, hosts=("n1",))).recap == "1 changed, 0 unchanged, 1 failed"
+    with pytest.raises(errors.StateError, match="nothing of it is on n1: `orchestrator apply` builds it"):
+        site.act(verb, "a")
+    assert [record.instance.name for record in site.store.records() if record.state == "ACTIVE"] == ["b"]
+    assert len(site.fleet.hosts["n1"].domains) == 1
+    assert site.act("destroy", "a").exit_code == 0
