@@ -33,7 +33,8 @@ class SshTransport:
         self._gates: dict[tuple[str, int], threading.BoundedSemaphore] = {}
         self._trips: collections.Counter[str] = collections.Counter()
         self._closed = False
-        self._lost: dict[tuple[route.Hop, ...], errors.HostError] = {}
+        self._lost: dict[tuple[route.Hop, ...], errors.HostError] = {}  # what came of attempts ahead, until a batch goes there
+        self._asked: set[tuple[route.Hop, ...]] = set()  # by batches
 
     def open(self, hosts: Iterable[Host], forks: int) -> None:
         """Begin to connect to the hosts, `forks` at a time, while the caller does something else; what goes wrong is raised by `run`."""
@@ -53,15 +54,12 @@ class SshTransport:
             hops = route.resolve(host, self._config)
         except errors.HostError:  # `run` finds the same
             return
-        try:
-            connection = self._connection(hops)
-        except errors.HostError as error:
-            self._lost[hops] = error
-            return
-        with self._lock:
-            late = self._closed
-        if late:
-            connection.close()
+        with contextlib.suppress(errors.HostError):  # kept for `run`
+            connection = self._connection(hops, ahead=True)
+            with self._lock:
+                late = self._closed
+            if late:
+                connection.close()
 
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         """Run the batch on the host; see the port. Raises Unreachable, OutcomeUnknown, and HostError when the host refused it untouched."""
@@ -92,24 +90,38 @@ class SshTransport:
             connection.close()
         self._dog.close()
 
-    def _connection(self, hops: tuple[route.Hop, ...]) -> connect.Connection:
-        """The open connection along these hops; servers jumped through are shared by all behind them."""
+    def _connection(self, hops: tuple[route.Hop, ...], ahead: bool = False) -> connect.Connection:
+        """The open connection along these hops; servers jumped through are shared by all behind them. `ahead`: no batch waits for it."""
         with self._lock:
             opening = self._opening[hops]
         with opening:
-            if (lost := self._lost.pop(hops, None)) is not None:  # to try again at once would cost its time once more
-                raise lost
+            lost = self._lost.pop(hops, None)
             known = self._connections.get(hops)
             if known is not None and known.alive:
                 return known
+            if lost is not None:  # to try again at once would cost its time once more
+                raise lost
             if known is not None:
                 known.close()
-            through = self._connection(hops[:-1]) if len(hops) > 1 else None
-            with connect.throttled(self._gates, hops[-1], self._lock):
-                fresh = connect.connect(hops[-1], through, self._dog)
+            if ahead and hops in self._asked:
+                raise errors.Unreachable("not tried ahead", hops[-1].where, "a batch tried before")
+            try:
+                fresh = self._fresh(hops)
+            except errors.HostError as error:
+                if ahead:
+                    self._lost[hops] = error
+                raise
+            finally:
+                if not ahead:
+                    self._asked.add(hops)
             with self._lock:
                 self._connections[hops] = fresh
             return fresh
+
+    def _fresh(self, hops: tuple[route.Hop, ...]) -> connect.Connection:
+        through = self._connection(hops[:-1]) if len(hops) > 1 else None
+        with connect.throttled(self._gates, hops[-1], self._lock):
+            return connect.connect(hops[-1], through, self._dog)
 
 
 def _converse(connection: connect.Connection, command: str, talk: exchange.Exchange, silent: Callable[[], bool]) -> tuple[Record, ...]:

@@ -110,7 +110,7 @@ class Readers:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """One of them. Raises OrchestratorError."""
         with told(self._place.path):
-            connection = self._free.pop() if self._free else self._open()
+            connection = self._taken() or self._open()
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -119,6 +119,12 @@ class Readers:
                 connection.close()
                 raise
             self._free.append(connection)
+
+    def _taken(self) -> sqlite3.Connection | None:
+        try:
+            return self._free.pop()
+        except IndexError:  # asked for, not looked at before: another thread may take the last one in between
+            return None
 
     def _open(self) -> sqlite3.Connection:
         made = sqlite3.connect(self._place.path, self._place.timeout, isolation_level=None, check_same_thread=False)
@@ -131,8 +137,8 @@ class Readers:
 
     def close(self) -> None:
         """Close them all."""
-        while self._free:
-            self._free.pop().close()
+        while (left := self._taken()) is not None:
+            left.close()
 
 
 def create(place: Location, token: str, fill: Callable[[Connection], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -59,6 +60,56 @@ def test_what_keeps_a_connection_begun_ahead_from_coming_is_raised_by_the_first_
             transport.run(stranger, batch, wires.ignore)
         wires.until(lambda: server.log.count("[preauth]") == 2)  # not three: only the second batch tried again
         transport.close()
+
+
+def test_what_failed_ahead_is_forgotten_once_a_batch_got_through(server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first attempt fails while a batch waits for it, and says so late: after that batch has connected by itself."""
+    kept, through, batch = connect.connect, threading.Event(), Batch("b", 0, reads=(Command(("true",)),))
+    failed = threading.Event()
+
+    def flaky(*given: object) -> connect.Connection:
+        if not failed.is_set():
+            failed.set()
+            raise errors.Unreachable("cannot connect", "h1", "for a moment")
+        return kept(*given)  # type: ignore[arg-type]
+
+    class Late(dict):  # type: ignore[type-arg]
+        def __setitem__(self, key: object, value: object) -> None:
+            through.wait(1)
+            super().__setitem__(key, value)
+
+    monkeypatch.setattr(connect, "connect", flaky)
+    transport = ssh.SshTransport()
+    transport._lost = Late()
+    transport.open([server.host()], 1)
+    wires.until(failed.is_set)
+    try:
+        with contextlib.suppress(errors.Unreachable):
+            transport.run(server.host(), batch, wires.ignore)
+        through.set()
+        time.sleep(0.1)
+        for _ in range(2):
+            assert transport.run(server.host(), batch, wires.ignore)[0].code == 0
+    finally:
+        transport.close()
+
+
+def test_what_a_batch_tried_is_not_tried_ahead(server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+
+    def down(*given: object) -> connect.Connection:
+        tries.append(1)
+        raise errors.Unreachable("cannot connect", "h1", "it is down")
+
+    monkeypatch.setattr(connect, "connect", down)
+    transport = ssh.SshTransport()
+    with pytest.raises(errors.Unreachable):
+        transport.run(server.host(), Batch("b", 0), wires.ignore)
+    transport._open(server.host())
+    assert len(tries) == 1
+    monkeypatch.undo()
+    assert transport.run(server.host(), Batch("b", 0, reads=(Command(("true",)),)), wires.ignore)[0].code == 0
+    transport.close()
 
 
 def test_a_connection_that_comes_after_the_end_is_closed(server: sshd.Sshd) -> None:
