@@ -59,17 +59,27 @@ def holds(node: Usage, cell: topology.Cell, host: Host) -> bool:
 
 def _assigned(wanted: Sequence[topology.Cell], free: Sequence[Usage], host: Host) -> tuple[int, ...] | None:
     """A node of `free` for each that is wanted, the first ones that go together."""
-    hopeless: set[frozenset[int]] = set()  # taken nodes that leave no way for the rest: else many nodes have too many ways to try
-
-    def rest(taken: tuple[int, ...]) -> tuple[int, ...] | None:
-        if len(taken) == len(wanted):
-            return taken
-        for node in free if frozenset(taken) not in hopeless else ():
-            if node.cell.id not in taken and holds(node, wanted[len(taken)], host):
-                found = rest((*taken, node.cell.id))
-                if found is not None:
-                    return found
-        hopeless.add(frozenset(taken))
+    suits = [[number for number, node in enumerate(free) if holds(node, cell, host)] for cell in wanted]
+    if not _together(suits, frozenset()):
         return None
+    chosen: tuple[int, ...] = ()
+    for place, numbers in enumerate(suits):
+        left = suits[place + 1 :]
+        chosen += (next(each for each in numbers if each not in chosen and _together(left, frozenset((*chosen, each)))),)
+    return tuple(free[number].cell.id for number in chosen)
 
-    return rest(())
+
+def _together(suits: Sequence[Sequence[int]], taken: frozenset[int]) -> bool:
+    """Whether each can have one of the numbers that suit it, all different and none of `taken` (Kuhn's matching: all ways would be too many to try)."""
+    owner: dict[int, int] = {}
+
+    def seat(guest: int, asked: set[int]) -> bool:
+        for number in suits[guest]:
+            if number not in taken and number not in asked:
+                asked.add(number)
+                if number not in owner or seat(owner[number], asked):
+                    owner[number] = guest
+                    return True
+        return False
+
+    return all(seat(guest, set()) for guest in range(len(suits)))

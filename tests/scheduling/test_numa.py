@@ -6,8 +6,9 @@ import pytest
 
 from orchestrator.model import errors
 from orchestrator.model.desired import Flavor
-from orchestrator.model.host import Cell
+from orchestrator.model.host import Cell, Host
 from orchestrator.model.instance import Device
+from orchestrator.rendering import topology
 from orchestrator.scheduling import numa, pci
 from tests.scheduling.samples import host, resident
 
@@ -118,3 +119,16 @@ def test_no_device_is_given_twice() -> None:
 def test_what_is_no_list_of_aliases(text: str) -> None:
     with pytest.raises(errors.SpecError, match="is no list of alias:number"):
         pci.wanted(aliases(text))
+
+
+def test_many_nodes_of_which_one_is_short_are_no_riddle(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, holds = [], numa.holds
+
+    def counted(node: numa.Usage, cell: topology.Cell, where: Host) -> bool:
+        asked.append(node)
+        return holds(node, cell, where)
+
+    monkeypatch.setattr(numa, "holds", counted)
+    short = tuple(Cell(node, (node,), 4096 if node < 15 else 100) for node in range(16))
+    assert numa.fit(host(cells=short), nodes(16, 16, 16 * 1024)) is None
+    assert len(asked) <= 16 * 16
