@@ -85,10 +85,10 @@ class View:
 def _whole(hosts: Hosts, now: float) -> Tree:
     tree = Tree("hosts", hide_root=True)
     for host, rows in hosts.items():
-        branch = tree.add(Text(host, style="bold"))
+        branch = tree.add(_cut(Text(host, style="bold")))
         width = max(len(name) for name in rows)
         for name, row in rows.items():
-            branch.add(_line(name.ljust(width), row, now))
+            branch.add(_cut(_line(name.ljust(width), row, now)))
     return tree
 
 

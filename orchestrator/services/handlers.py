@@ -81,8 +81,10 @@ def note(app: App, context: Context, desired: Desired, part: Part, courses: Iter
 
 def run(app: App, context: Context, part: Part, outcomes: Mapping[str, Outcome], number: int) -> Handled:
     """Run what the instances of a batch that has ended notified: on the hosts of those that were changed, in the play's order. `outcomes`: of all of them."""
-    mine, alive = set(part.names), _alive(app) - {context.run.id}
-    notices = [each for each in _notices(app) if each.run not in alive and mine & set(each.instances)]
+    mine = set(part.names)
+    notices = [each for each in _notices(app) if mine & set(each.instances)]
+    others = _alive(app) - {context.run.id} if notices else set()
+    notices = [each for each in notices if each.run not in others]
     if not notices:
         return Handled()
     notices, writes = _as_they_are(part, notices)

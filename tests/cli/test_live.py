@@ -33,15 +33,22 @@ def test_the_view_has_the_latest_of_each_instance() -> None:
     ]
 
 
+def test_a_line_is_a_line_on_a_narrow_terminal() -> None:
+    view = live.View(lambda: 0.0)
+    for name in ("web-1", "web-2"):
+        view.report(Progress(name, "compute1.example.com", "block_device_mapping", "block_device_mapping.create_disks", "done"))
+    assert len(shown(view, width=30).splitlines()) == 3
+
+
 def test_markup_in_names_is_text() -> None:
     view = live.View(lambda: 0.0)
     view.report(Progress("web-1", "[red]n1[/red]", "networking"))
     assert "[red]n1[/red]" in shown(view)
 
 
-def shown(view: live.View, height: int = 50) -> str:
+def shown(view: live.View, height: int = 50, width: int = 120) -> str:
     stream = io.StringIO()
-    Console(file=stream, width=120, height=height).print(view)
+    Console(file=stream, width=width, height=height).print(view)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
