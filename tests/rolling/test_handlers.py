@@ -72,7 +72,9 @@ def test_one_that_fails_ends_the_run_and_is_run_again(site: Site) -> None:
     site.fleet.fail("n1", "echo 'reload dns'", code=1, stderr="I/O error", times=1)
     report = apply.apply(site.app, wished(site, "a", "b", "c", serial=("1",)))
     assert (report.exit_code, report.recap) == (3, "1 changed, 0 unchanged, 0 failed, 2 pending")
-    assert [each.fault for each in report.hosts if each.status == "failed"] == ["handlers.reload: echo 'reload dns': exit code 1: I/O error"]
+    assert [each.fault for each in report.hosts if each.status == "failed"] == [
+        "handlers.reload: echo 'reload dns': exit code 1: I/O error"
+    ]
     assert ran(site.fleet, "tell") == []  # as the tasks of a play: none after one that failed
     assert apply.apply(site.app, wished(site, "a", "b", "c", serial=("1",))).recap == "2 changed, 1 unchanged, 0 failed"
     assert (ran(site.fleet, "reload").count("n1"), ran(site.fleet, "tell").count("n1")) == (3, 2)
