@@ -97,9 +97,9 @@ def run(app: App, context: Context, part: Part, outcomes: Mapping[str, Outcome],
             due.append(replace(each, due=True))
     due, spare = _once(part, due, context.run.id)
     context.store.commit(context.run, [*writes, *spare])
-    if context.stopping.is_set():
-        return Handled()
     hosts = list(dict.fromkeys(each.host for each in due if each.host in app.inventory.hosts))
+    if context.stopping.is_set():
+        return Handled({host: Outcome("", host, "", "pending", fault="handlers: the run was interrupted before them") for host in hosts})
     done = Handled()
     with futures.ThreadPoolExecutor(max(1, min(app.forks, len(hosts)))) as pool:
         for found in pool.map(lambda host: _on(app, context, host, [each for each in due if each.host == host], number), hosts):

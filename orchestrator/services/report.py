@@ -43,4 +43,6 @@ class Report:
         always = [f"{self.count(status)} {status}" for status in ("changed", "unchanged", "failed")]
         more = [f"{self.count(status)} {status}" for status in ("unknown", "unreachable", "locked", "pending") if self.count(status)]
         wired = [outcome.host for outcome in self.hosts if outcome.status == "changed" and not self.count("changed")]
+        left = [outcome.host for outcome in self.hosts if outcome.status == "pending"]
+        more += [f"handlers pending on {', '.join(sorted(left))}"] if left else []
         return ", ".join(always + more + ([f"shared things changed on {', '.join(sorted(wired))}"] if wired else []))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
 
 from orchestrator.commands.command import Batch
-from orchestrator.engine.context import Outcome
+from orchestrator.engine.context import Outcome, Progress
 from orchestrator.model import errors
 from orchestrator.model.desired import Desired, Handler, Play
 from orchestrator.planning import course
@@ -118,3 +119,17 @@ def test_a_failed_build_that_cannot_be_planned_anew_ends_nothing_else(site: Site
     assert "no memory" in failed.fault
     assert "placement failed" in failed.fault
     assert report.exit_code == 3
+
+
+def test_handlers_that_an_interruption_left_are_told(site: Site) -> None:
+    stopping = threading.Event()
+
+    def stop(progress: Progress) -> None:
+        if progress.state == "ACTIVE":
+            stopping.set()
+
+    report = apply.apply(replace(site.app, report=stop, stopping=stopping), wished(site, "a"))
+    assert (report.exit_code, report.recap) == (130, "1 changed, 0 unchanged, 0 failed, handlers pending on n1")
+    assert (ran(site.fleet, "reload"), site.store.runs()[0].status) == ([], "interrupted")
+    assert apply.apply(site.app, wished(site, "a")).exit_code == 0
+    assert ran(site.fleet, "reload") == ["n1"]
