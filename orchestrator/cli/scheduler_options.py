@@ -60,6 +60,19 @@ def _numbers(texts: Texts) -> dict[str, float]:
     return {name.strip(): _number((number,)) for name, _, number in pairs}
 
 
+def _filters(texts: Texts) -> Texts:
+    from orchestrator.scheduling import rooms  # few say which
+
+    names = _names(texts)
+    if not names:
+        raise ValueError("it takes names of filters; left out, Nova's defaults hold")
+    try:
+        rooms.filters_of(Options(enabled_filters=names))
+    except errors.Conflict as unknown:
+        raise ValueError(f"{unknown.what}: {unknown.why}") from None
+    return names
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One of them."""
@@ -83,7 +96,7 @@ WEIGHED = {
     "metrics_weight_multiplier": "metrics",
 }
 READ: Mapping[str, Option] = {
-    "enabled_filters": Option(_names, "filters that hosts pass, by name, in this order"),
+    "enabled_filters": Option(_filters, "filters that hosts pass, by name, in this order"),
     "weight_classes": Option(_names, "weighers of other packages, beside all of ours"),
     "max_attempts": Option(_count, "hosts that are tried for one instance in all"),
     "host_subset_size": Option(_count, "one of so many best hosts is taken by chance"),

@@ -72,7 +72,8 @@ def place(
     made: list[Placement] = []
     refused: list[Refused] = []
     number = seen.next_number
-    for request in requests:
+    hinted = {name for request in requests for name in _named(request)}
+    for request in sorted(requests, key=lambda each: each.name not in hinted):  # whom others are to be near, or apart from, goes first
         record: Record | None = moved.get(request.name)
         own = here.volumes(request, record)
         mine = number_of(record.instance) if record else number
@@ -113,6 +114,13 @@ def number_of(instance: Instance) -> int:
     return int(instance.domain.rpartition("-")[2], 16)
 
 
+def _named(wish: InstanceRequest) -> list[str]:
+    """Instances that its hints name."""
+    return [
+        name.strip() for hint in ("same_host", "different_host") for name in wish.scheduler_hints.get(hint, "").split(",") if name.strip()
+    ]
+
+
 def _states(sites: Sequence[Site], staying: Iterable[Record]) -> list[host_state.HostState]:
     there: dict[str, list[Record]] = {site.host.name: [] for site in sites}
     for record in staying:
@@ -143,7 +151,7 @@ class _Here:
     def request(self, wish: InstanceRequest, own: Mapping[str, Volume], tried: tuple[str, ...]) -> host_state.Request:
         """What hosts are asked for."""
         group = self._desired.server_groups[wish.server_group] if wish.server_group else None
-        hinted = [name.strip() for hint in ("same_host", "different_host") for name in wish.scheduler_hints.get(hint, "").split(",")]
+        hinted = _named(wish)
         return host_state.Request(
             wish,
             self._desired.flavors[wish.flavor],

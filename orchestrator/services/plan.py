@@ -19,7 +19,7 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Lost, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.scheduling import place
-from orchestrator.services import grounds, storage
+from orchestrator.services import grounds, refusals, storage
 from orchestrator.services import wishes as volume_wishes
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
@@ -55,8 +55,8 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     storage_changes, missed = storage.plan(app, [volume for volume in volumes.wanted if volume.id not in lost], volumes.fresh)
     lost = {**lost, **missed}
     wishes = list(desired.instances.values())
-    refuse_changes({record.instance.name: record for record in snapshot.records}, wishes, desired)
     wished = amended(snapshot, desired)
+    refusals.check(app, snapshot, wished, desired)
     records = {record.instance.name: record for record in wished.records}
     known = [records[wish.name] for wish in wishes if wish.name in records]
     new = homeless(wishes, records)
@@ -71,7 +71,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     placements, refused = placing.decide(wished)
     moved = {placement.instance.name: records[placement.instance.name] for placement in placements if placement.instance.name in records}
     left = {each.request.name for each in refused}  # of hosts that failed, there is none to go to in this run
-    known = [record for record in known if record.instance.name not in moved.keys() | left]
+    known = [record for record in known if record.instance.name not in moved.keys() | left and record.instance.host in seen]
     fresh = [_record(placement, moved.get(placement.instance.name)) for placement in placements]
     staying = [instance for instance in instances if instance.name not in moved]
     fabrics = grounds.of(app, [*staying, *(record.instance for record in fresh)], desired) if fresh else before
@@ -80,7 +80,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     decisions = {placement.instance.name: placement.decision for placement in placements}
     changes = [_change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*known, *fresh]]
     changes = [_held(change, lost) for change in changes]
-    lonely = [wish for wish in new if wish.name in stranded and wish.name not in records]
+    lonely = [wish for wish in new if wish.name in stranded and wish.name not in {record.instance.name for record in known}]
     changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in lonely]
     changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused]
     order = {wish.name: number for number, wish in enumerate(wishes)}
@@ -147,37 +147,14 @@ class _Placing:
 
 
 def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], concerned: Set[str]) -> list[Host]:
-    own = [record.instance.host for record in known] + [name for wish in new for name in wish.hosts]
+    moving = {wish.name for wish in new}
+    there = [record for record in known if record.instance.name not in moving or record.instance.host in app.inventory.hosts]
+    own = [record.instance.host for record in there] + [name for wish in new for name in wish.hosts]
     wanted = dict.fromkeys([*own, *sorted(concerned)])
-    missing = [record for record in known if record.instance.host not in app.inventory.hosts]
+    missing = [record for record in there if record.instance.host not in app.inventory.hosts]
     if missing:
         raise volume_wishes.departed(missing[0].instance)
     return [app.inventory.hosts[name] for name in wanted]
-
-
-def refuse_changes(records: Mapping[str, Record], wishes: Sequence[InstanceRequest], desired: Desired) -> None:
-    """Raises SpecErrors when the wishes say something else of instances and networks than what these were made of."""
-    found = []
-    for wish in wishes:
-        changed = compare.differences(records[wish.name].instance, wish, desired) if wish.name in records and wish.state != "absent" else ()
-        found += (
-            [
-                errors.SpecError(
-                    f"instance {wish.name!r} exists otherwise",
-                    wish.where,
-                    "; ".join(changed),
-                    "put the old value back, or destroy the instance first",
-                )
-            ]
-            if changed
-            else []
-        )
-    for name in dict.fromkeys(port.network for wish in wishes if wish.state != "absent" for port in wish.networks):
-        if why := compare.clash(desired.networks[name], [record.instance for record in records.values()]):
-            place = next(wish.where for wish in wishes if any(port.network == name for port in wish.networks))
-            found.append(errors.SpecError(f"network {name!r}", place, why, "give each network a name and a segment of its own"))
-    if found:
-        raise errors.SpecErrors(found)
 
 
 def _record(placement: Placement, before: Record | None) -> Record:

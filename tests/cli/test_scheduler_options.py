@@ -55,6 +55,7 @@ def test_values() -> None:
     [
         ("max_attempt", ("2",), "unknown option 'max_attempt' of scheduler; did you mean 'max_attempts'?"),
         ("colour", ("2",), "options are enabled_filters, weight_classes"),
+        ("enabled_filters", ("",), "it takes names of filters"),
         ("max_attempts", ("0",), "scheduler.max_attempts cannot be '0': it takes a whole number, 1 or more"),
         ("max_attempts", ("1", "2"), "it takes one value"),
         ("ram_weight_multiplier", ("much",), "it takes a number"),
@@ -106,5 +107,6 @@ def test_a_filter_that_nobody_knows_is_told(operator: Operator) -> None:
     operator.write("orchestrator.yaml", "scheduler: {enabled_filters: [ComputeFilter, RamFilter]}\n")
     operator.write("site.yaml", PLAYBOOK)
     refused = operator("plan", "site.yaml")
-    assert refused.code == 1
+    assert refused.code == 65
+    assert "orchestrator.yaml:1:13: scheduler.enabled_filters cannot be" in refused.err
     assert "no filter 'RamFilter'" in refused.err

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engine.context import Progress
-from orchestrator.model import desired
+from orchestrator.model import desired, errors
 from orchestrator.model.host import Aggregate
 from orchestrator.model.scheduler import Options
 from orchestrator.services import apply, plan
@@ -205,3 +205,28 @@ def test_a_volume_that_is_wished_away_meanwhile_is_free(site: Site) -> None:
         site.fleet.heal(host)
     assert apply.apply(site.app, wished(site, "logs")).exit_code == 0
     assert (statuses(site), plugged(site)) == ({"data": "available", "logs": "in-use"}, {"logs"})
+
+
+def test_what_a_host_failed_to_build_moves_when_that_host_has_left(five: Site) -> None:
+    five.app = replace(five.app, scheduler=Options(max_attempts=1))
+    five.fleet.fail("n1", START)
+    assert five.apply("a").exit_code == 3
+    five.app = replace(
+        five.app, inventory=replace(five.app.inventory, hosts={name: five.app.inventory.hosts[name] for name in ("n2", "n3")})
+    )
+    wish = five.desired("a", hosts=("n2", "n3"))
+    assert apply.apply(five.app, wish).exit_code == 0
+    assert five.record("a").instance.host == "n2"
+
+
+def test_a_server_groups_policy_stays_while_it_has_members(five: Site) -> None:
+    def wish(policy: str) -> desired.Desired:
+        made = five.desired("a", "b")
+        group = desired.ServerGroup("pair", policy)
+        instances = {name: replace(each, server_group="pair") for name, each in made.instances.items()}
+        return replace(made, instances=instances, server_groups={"pair": group})
+
+    assert apply.apply(five.app, wish("affinity")).exit_code == 0
+    with pytest.raises(errors.SpecErrors, match=r"server group 'pair' has members.*it was affinity"):
+        plan.plan(five.app, wish("anti-affinity"))
+    assert plan.plan(five.app, wish("affinity"))[0].empty

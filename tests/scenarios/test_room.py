@@ -95,6 +95,18 @@ def test_a_root_disk_that_is_to_grow_takes_its_room_before_others_are_placed(sit
     assert (report.exit_code, report.recap) == (3, "1 changed, 0 unchanged, 1 failed")
 
 
+def test_a_root_disk_does_not_grow_beyond_its_host(site: Site) -> None:
+    site.apply("a")
+    found = site.desired("a")
+    disk = site.store.capacities()[site.record("a").instance.host].disk_gb
+    found = replace(found, flavors={"small": replace(found.flavors["small"], disk=disk + 1)})
+    with pytest.raises(
+        errors.SpecErrors, match=rf"the root disk of instance 'a' cannot grow.*has {disk} GiB, and its instances would have {disk + 1}"
+    ):
+        apply.apply(site.app, found)
+    assert plan.plan(site.app, site.desired("a"))[0].empty
+
+
 @pytest.mark.parametrize("verb", ["hard-reboot", "start"])
 def test_what_is_to_be_placed_anew_starts_on_no_host_that_is_full_by_now(site: Site, verb: str) -> None:
     site.fleet.fail("n1", "virsh -q -c qemu:///system start")

@@ -138,6 +138,13 @@ def test_hints_name_instances_of_the_same_run() -> None:
     assert homes(wishes, options=options) == ["n1", "n2", "n1", "n3", ""]
 
 
+def test_whom_hints_name_is_placed_before() -> None:
+    """Else the first of the playbook would be placed as if it had no hint."""
+    options = Options((*FILTERS, "DifferentHostFilter"))
+    weights = replace(options, multipliers=dict.fromkeys(options.multipliers, 0.0))  # all equal: the first by name
+    assert homes([wish("standby", scheduler_hints={"different_host": "db"}), wish("db")], options=weights) == ["n2", "n1"]
+
+
 def test_a_host_that_is_disabled_or_silent_takes_none() -> None:
     assert homes(several(2), site("n1", disabled="new fan"), replace(site("n2"), problem="no route"), site("n3")) == ["n3", "n3"]
     _, (refused,) = placed(several(1), [site("n1", disabled="new fan"), replace(site("n2"), problem="no route")])
