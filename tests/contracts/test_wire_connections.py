@@ -151,13 +151,14 @@ def test_reconnects_after_a_loss(tmp_path: Path) -> None:
 
 def test_killed_session_is_unknown_with_lanes_and_unreachable_without(tmp_path: Path) -> None:
     with sshd.sshd(tmp_path / "sshd") as server, ThreadPoolExecutor(1) as pool:
-        for lanes, reads, expected in (
-            ((), (Command(("sleep", "20")),), errors.Unreachable),
-            ((Lane(wires.unique(), (Command(("sleep", "3")),)),), (), errors.OutcomeUnknown),
+        for lanes, reads, there, expected in (
+            ((), (Command(("sleep", "20")),), "sleep\x0020", errors.Unreachable),
+            ((Lane(wires.unique(), (Command(("sleep", "3")),)),), (), "sleep\x003\x00", errors.OutcomeUnknown),
         ):
             transport = ssh.SshTransport()
             running = pool.submit(transport.run, server.host(), Batch(str(uuid.uuid4()), 1, lanes, reads), wires.ignore)
-            wires.until(lambda: any("sleep" in wires.text_of(Path(f"/proc/{pid}/cmdline")) for pid in server.children()))
+            # the command itself: the session's own sign of life sleeps as well, before anything was sent
+            wires.until(lambda there=there: any(there in wires.text_of(Path(f"/proc/{pid}/cmdline")) for pid in server.children()))
             for pid in server.children():
                 os.kill(pid, signal.SIGKILL)
             with pytest.raises(expected):
