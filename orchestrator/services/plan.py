@@ -136,7 +136,7 @@ class _Placing:
 
     def decide(self, seen: Snapshot) -> tuple[tuple[Placement, ...], tuple[place.Refused, ...]]:
         """Placements, and what no host can take."""
-        if seen != self._seen:
+        if self._new and seen != self._seen:
             self._seen = seen
             self._made = place.place(self._new, self._desired, self._sites, self._lineage, seen, options=self._options, anew=self._anew)
         return self._made
