@@ -1,0 +1,82 @@
+"""QEMU processes of the host, by the uuid of their guest: as the kernel knows them, whatever libvirt has forgotten.
+
+Processes of other network namespaces are other hosts' (practice hosts), or containers': no instance's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.commands.command import Command, Record
+from orchestrator.model import errors
+
+# libvirt gives each QEMU `-uuid UUID` (qemu_command.c `qemuBuildCommandLine`). One grep reads every command line; [u] keeps it from finding itself. A
+# process that has ended, but is not waited for, has no command line. The third word of stat(5) is its state; what it is called may hold anything. The
+# script is given `-uuid self`: who does not find that did not look.
+SCRIPT = r"""pid=
+for line in $(grep -sazHxA1 -e '-[u]uid' /proc/[0-9]*/cmdline | tr '\0' '\n'); do
+  case $line in
+    /proc/*/cmdline:-uuid) pid=${line#/proc/}; pid=${pid%%/*}; continue ;;
+    "/proc/$pid/cmdline-"*) ;;
+    *) continue ;;
+  esac
+  [ "/proc/$pid/ns/net" -ef /proc/self/ns/net ] || continue
+  { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || continue
+  stat=${stat##*) }
+  echo "$pid ${stat%% *} ${line#*/cmdline-}"
+done"""
+SELF = "self"
+FOUND = re.compile(r"([0-9]+) (\S) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A guest's uuid; the fact is its Process, or None when none lives."""
+
+    uuid: str
+
+    def __str__(self) -> str:
+        return f"QEMU process of {self.uuid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """The host; the fact is a tuple of Processes, by uuid and pid."""
+
+    def __str__(self) -> str:
+        return "QEMU processes"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Process:
+    """`state` in the kernel's letters (proc(5)): R, S, D as it works, T when somebody stopped it. One of a uuid is as good as another."""
+
+    uuid: str
+    pid: int = field(compare=False)
+    state: str = field(default="S", compare=False)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal stopped it: it answers nobody, and libvirt still calls it running."""
+        return self.state in ("T", "t")
+
+
+def commands(keys: Sequence[object]) -> tuple[Command, ...]:
+    return (Command(("sh", "-c", SCRIPT, "qemu-processes", "-uuid", SELF), timeout=30),)
+
+
+def parse(keys: Sequence[object], records: Sequence[Record]) -> dict[object, object]:
+    """Raises HostError when the answer is not whole: silence is no evidence that a guest does not run."""
+    lines = records[0].output.decode("utf-8", "replace").splitlines()
+    if not any(line.endswith(f" {SELF}") for line in lines):
+        raise errors.HostError(
+            "the host does not tell which QEMU processes it has",
+            why=records[0].error.strip() or "what looked for them did not find itself",
+            hint="see `orchestrator doctor`",
+        )
+    found = [Process(match[3], int(match[1]), match[2]) for match in map(FOUND.fullmatch, lines) if match]
+    every = tuple(sorted(found, key=lambda each: (each.uuid, each.pid)))
+    by_uuid = {each.uuid: each for each in reversed(every)}
+    return {key: by_uuid.get(key.uuid) if isinstance(key, Key) else every for key in keys}
