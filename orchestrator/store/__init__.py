@@ -1,9 +1,9 @@
-"""What is known and what was begun, kept through crashes: the Store port over SQLite, read by plain SQL and written by SQLAlchemy Core.
+"""What is known and what was begun, kept through crashes: the Store port over a database, in plain SQL.
 
-Imports ports, commands and model; sqlalchemy and alembic live nowhere else. `schema.py` holds the tables, `reading.py` how they are read, `sqlite.py`
-and `liveness.py` all that is SQLite's or this machine's, `migrations/` the steps from older schemas. A new table:
-schema.py, a migration, the file of its subject. Another database: a file beside `sqlite.py`, and its URL in
-`opening.py`. Never here: what a state means, what to do next, a host.
+Imports ports, commands and model; sqlalchemy and alembic live nowhere else, and here only where tables are made: `schema.py` holds them,
+`migrating.py` and `migrations/` lead there from older ones. `session.py` is what the rest asks of a database; `sqlite.py` and `liveness.py` are all
+that is SQLite's or this machine's. A new table: schema.py, a migration, the file of its subject. Another database: a file beside
+`sqlite.py`, and its URL in `opening.py`. Never here: what a state means, what to do next, a host.
 """
 
 from __future__ import annotations

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Delete, Update, delete, insert, select, update
-
 from orchestrator.commands.command import Action
 from orchestrator.model import errors
 from orchestrator.model.host import Capacity
 from orchestrator.ports import writes
 from orchestrator.ports.store import Run
-from orchestrator.store import codec, instances, reading, rows, runs, schema, volumes
+from orchestrator.store import codec, instances, reading, rows, runs, session, volumes
+from orchestrator.store.session import Session
 
 
-def write(connection: Connection, run: Run, batch: Sequence[writes.Write], at: str) -> None:
+def write(db: Session, run: Run, batch: Sequence[writes.Write], at: str) -> None:
     """Write the batch in its order. Raises LostOwnership, Conflict."""
-    entry = Entry(connection, run, at, runs.owned(connection, run, _touched(batch)))
+    entry = Entry(db, run, at, runs.owned(db, run, _touched(batch)))
     for one in batch:
         entry.take(one)
-    if entry.events:
-        connection.execute(insert(schema.events), entry.events)
+    session.insert(db, "events", *entry.events)
 
 
 def _touched(batch: Iterable[writes.Write]) -> tuple[str, ...]:
@@ -37,16 +35,11 @@ def _touched(batch: Iterable[writes.Write]) -> tuple[str, ...]:
     return tuple(uuids)
 
 
-def _changed(one: writes.Want | writes.Amend, at: str) -> Update:
-    wish = {"body": instances.text(one.instance)} if isinstance(one, writes.Amend) else {"wanted": one.wanted}
-    return update(schema.instances).values(**wish, updated_at=at)
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One commit under way: `subjects` are the instances it touches, `events` the lines that it adds to their history."""
 
-    connection: Connection
+    db: Session
     run: Run
     at: str
     subjects: Mapping[str, runs.Subject]
@@ -64,24 +57,21 @@ class Entry:
             case writes.Settle():
                 self._settle(one)
             case writes.Want() | writes.Amend():
-                self._instance(_changed(one, self.at), one.instance.uuid if isinstance(one, writes.Amend) else one.uuid)
+                instances.change(self.db, one, self.at)
             case writes.Remove():
-                self._instance(delete(schema.instances), one.uuid)  # ports, addresses and undo go with it
+                session.delete(self.db, "instances", uuid=one.uuid)  # ports, addresses and undo go with it
             case writes.Seen():
                 self._seen(one)
             case writes.Resource() | writes.Forget():
                 self._resource(one)
             case writes.NewVolume() | writes.VolumeMove() | writes.AmendVolume() | writes.RemoveVolume():
-                volumes.write(self.connection, one, self.at)
-
-    def _instance(self, change: Update | Delete, uuid: str) -> None:
-        self.connection.execute(change.where(schema.instances.c.uuid == uuid))
+                volumes.write(self.db, one, self.at)
 
     def _move(self, move: writes.Move) -> None:
         subject = self.subjects[move.uuid]
-        instances.move(self.connection, subject.name, move, self.at)
+        instances.move(self.db, subject.name, move, self.at)
         if move.clears:
-            self.connection.execute(delete(schema.undo).where(schema.undo.c.uuid == move.uuid))
+            session.delete(self.db, "undo", uuid=move.uuid)
         states, detail = f"{move.source} -> {move.dest}", move.fault or ""
         self._event("move", writes.Step(move.uuid, states, move.trigger, subject.host, "done", detail=detail))
 
@@ -92,29 +82,27 @@ class Entry:
     def _intent(self, intent: writes.Intent) -> None:
         job = {"job": intent.job, "run": self.run.id, "host": intent.host, "begun_at": self.at}
         job |= {"uuids": codec.encode(reading.Uuids, intent.uuids), "lanes": codec.encode(reading.Lanes, intent.lanes)}
-        self.connection.execute(insert(schema.jobs).values(job))
-        table = schema.undo
-        query = select(table.c.uuid, table.c.step).where(table.c.uuid.in_(tuple(intent.undo)))
-        kept = {(uuid, step) for uuid, step in self.connection.execute(query)}
+        session.insert(self.db, "jobs", job)
+        marks = session.marks(len(intent.undo))
+        found = self.db.execute(f"SELECT uuid, step FROM undo WHERE uuid IN ({marks})", tuple(intent.undo)) if marks else ()  # noqa: S608  # only marks
+        kept = {(uuid, step) for uuid, step in found}
         for uuid, entries in intent.undo.items():
             for entry in entries:
                 if (uuid, entry.step) not in kept:
                     kept.add((uuid, entry.step))
                     actions = codec.encode(tuple[Action, ...], entry.actions)
-                    self.connection.execute(insert(table).values(uuid=uuid, step=entry.step, actions=actions))
+                    session.insert(self.db, "undo", {"uuid": uuid, "step": entry.step, "actions": actions})
 
     def _settle(self, settle: writes.Settle) -> None:
-        table = schema.jobs
-        closing = update(table).where(table.c.job == settle.job, table.c.ended_at.is_(None))
-        if not self.connection.execute(closing.values(ended_at=self.at, outcome=settle.outcome)).rowcount:
+        closing = "UPDATE jobs SET ended_at = ?, outcome = ? WHERE job = ? AND ended_at IS NULL"
+        if not self.db.execute(closing, (self.at, settle.outcome, settle.job)).rowcount:
             raise errors.Conflict(f"job {settle.job} is not open", why="it was settled before, or never begun")
 
     def _seen(self, seen: writes.Seen) -> None:
-        table = schema.hosts
-        text = self.connection.execute(select(table.c.body).where(table.c.name == seen.host)).scalar()
+        text = session.first(self.db, "SELECT body FROM hosts WHERE name = ?", seen.host)
         values = {"seen_at": self.at, "body": codec.encode(Capacity, seen.capacity)}
         if text is None:
-            self.connection.execute(insert(table).values(name=seen.host, **values))
+            session.insert(self.db, "hosts", {"name": seen.host, **values})
             return
         known = rows.body(Capacity, f"host '{seen.host}'", text)
         if known.machine_id != seen.capacity.machine_id:
@@ -123,12 +111,11 @@ class Entry:
                 why=f"its machine id was {known.machine_id} and is {seen.capacity.machine_id}",
                 hint=f"see that the inventory's ansible_host of {seen.host} is the machine it was",
             )
-        self.connection.execute(update(table).where(table.c.name == seen.host).values(values))
+        session.update(self.db, "hosts", values, name=seen.host)
 
     def _resource(self, resource: writes.Resource | writes.Forget) -> None:
-        table = schema.resources
-        this = (table.c.kind == resource.kind, table.c.name == resource.name)
+        this = {"kind": resource.kind, "name": resource.name}
         if isinstance(resource, writes.Forget):
-            self.connection.execute(delete(table).where(*this))
-        elif not self.connection.execute(update(table).where(*this).values(body=resource.body)).rowcount:
-            self.connection.execute(insert(table).values(kind=resource.kind, name=resource.name, body=resource.body))
+            session.delete(self.db, "resources", **this)
+        elif not session.update(self.db, "resources", {"body": resource.body}, **this):
+            session.insert(self.db, "resources", {**this, "body": resource.body})

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Table, and_, delete, insert, select, update
-
 from orchestrator.model import errors
 from orchestrator.model.decision import Decision
 from orchestrator.model.instance import Instance, Record
 from orchestrator.ports.store import Placement, Snapshot
-from orchestrator.ports.writes import Move
-from orchestrator.store import codec, reading, rows, schema, volumes
+from orchestrator.ports.writes import Amend, Move, Want
+from orchestrator.store import codec, reading, rows, session, volumes
+from orchestrator.store.session import Session
 
 
-def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement], at: str) -> tuple[Record, ...]:
+def place(db: Session, seen: Snapshot, placements: Sequence[Placement], at: str) -> tuple[Record, ...]:
     """Record new instances, and the new hosts of old ones. Raises Conflict when another has the name, the MAC address or the fixed IP, or when an
     old one cannot move.
     """
@@ -29,67 +28,63 @@ def place(connection: Connection, seen: Snapshot, placements: Sequence[Placement
             _claim(taken, record.instance)
     for placement in placements:
         _claim(taken, placement.instance)
-    moved = tuple(_moved(connection, known[uuid], placement, at) for uuid, placement in moving.items())
+    moved = tuple(_moved(db, known[uuid], placement, at) for uuid, placement in moving.items())
     made = tuple(_record(placement, at) for placement in placements if placement.instance.uuid not in moving)
     claimed = [row for record in made for row in _rows(record)]
-    for table in (schema.instances, schema.ports, schema.addresses):  # in this order: each refers to the one before
-        if mine := [values for into, values in claimed if into is table]:
-            connection.execute(insert(table), mine)
-    connection.execute(update(schema.meta).values(next_number=seen.next_number + len(made)))
+    for table in ("instances", "ports", "addresses"):  # in this order: each refers to the one before
+        session.insert(db, table, *(values for into, values in claimed if into == table))
+    db.execute("UPDATE meta SET next_number = ?", (seen.next_number + len(made),))
     for placement in placements:
-        volumes.claim(connection, placement.instance.uuid, placement.instance.volumes, placement.volumes, at)
+        volumes.claim(db, placement.instance.uuid, placement.instance.volumes, placement.volumes, at)
     return moved + made
 
 
-def _moved(connection: Connection, record: Record, placement: Placement, at: str) -> Record:
+def _moved(db: Session, record: Record, placement: Placement, at: str) -> Record:
     """The instance on its new host. Nothing of it may be left on the old one: no undo is kept, and its guest never ran."""
-    uuid, table = record.instance.uuid, schema.instances
-    left = connection.execute(select(schema.undo.c.id).where(schema.undo.c.uuid == uuid).limit(1)).scalar()
+    uuid = record.instance.uuid
+    left = session.first(db, "SELECT id FROM undo WHERE uuid = ? LIMIT 1", uuid)
     if record.state != "ERROR" or record.instance.launched or left is not None:
         why = f"it is {record.state} on {record.instance.host}" + (", and not all of it was undone there" if left is not None else "")
         raise errors.Conflict(f"instance '{record.instance.name}' cannot move", why=why, hint="run it again")
     values = {"host": placement.instance.host, "body": text(placement.instance), "decision": codec.encode(Decision, placement.decision)}
-    connection.execute(update(table).where(table.c.uuid == uuid).values(**values, updated_at=at))
+    session.update(db, "instances", {**values, "updated_at": at}, uuid=uuid)
     return replace(record, instance=placement.instance, decision=placement.decision, updated_at=at)
 
 
-def move(connection: Connection, name: str, wish: Move, at: str) -> None:
+def move(db: Session, name: str, wish: Move, at: str) -> None:
     """Compare-and-set on the present state. Raises Conflict when it is another one."""
-    table = schema.instances
     values = {column: getattr(wish, column) for column in ("vm_state", "task_state", "power_state", "fault")}
-    values |= {"state": wish.dest, "updated_at": at}
-    expected = update(table).where(table.c.uuid == wish.uuid, table.c.state == wish.source)
-    if not connection.execute(expected.values(values)).rowcount:
-        present = connection.execute(select(table.c.state).where(table.c.uuid == wish.uuid)).scalar()
+    if not session.update(db, "instances", {**values, "state": wish.dest, "updated_at": at}, uuid=wish.uuid, state=wish.source):
+        present = session.first(db, "SELECT state FROM instances WHERE uuid = ?", wish.uuid)
         raise errors.Conflict(
             f"instance '{name}' is {present or 'removed'}, not {wish.source}",
             why=f"'{wish.trigger}' goes from {wish.source} to {wish.dest}",
             hint="something else changed it; run again to go on from its present state",
         )
     if wish.blames:
-        _blame(connection, wish)
+        _blame(db, wish)
     if wish.launched:
-        connection.execute(
-            delete(schema.resources).where(_failures(select(table.c.host).where(table.c.uuid == wish.uuid).scalar_subquery()))
-        )
-        before = connection.execute(select(table.c.body).where(table.c.uuid == wish.uuid)).scalar_one()
+        host, before = db.execute("SELECT host, body FROM instances WHERE uuid = ?", (wish.uuid,)).fetchone()
+        session.delete(db, "resources", kind=reading.FAILED_BUILDS, name=host)
         launched = replace(rows.body(Instance, f"instance '{name}'", before), launched=True)
-        connection.execute(update(table).where(table.c.uuid == wish.uuid).values(body=text(launched)))
+        session.update(db, "instances", {"body": text(launched)}, uuid=wish.uuid)
 
 
-def _blame(connection: Connection, wish: Move) -> None:
+def change(db: Session, one: Want | Amend, at: str) -> None:
+    """What is wished for an instance, or the instance as it is to be."""
+    uuid, wish = (one.uuid, {"wanted": one.wanted}) if isinstance(one, Want) else (one.instance.uuid, {"body": text(one.instance)})
+    session.update(db, "instances", {**wish, "updated_at": at}, uuid=uuid)
+
+
+def _blame(db: Session, wish: Move) -> None:
     """The host is noted with the instance, and counted against the host (nova stats `build_failed`)."""
-    table, resources = schema.instances, schema.resources
-    known = reading.decision(connection.execute(select(table.c.decision).where(table.c.uuid == wish.uuid)).scalar_one())
+    known = reading.decision(session.first(db, "SELECT decision FROM instances WHERE uuid = ?", wish.uuid))
     noted = replace(known, tried=tuple(dict.fromkeys((*known.tried, wish.blames))))
-    connection.execute(update(table).where(table.c.uuid == wish.uuid).values(decision=codec.encode(Decision, noted)))
-    count = connection.execute(select(resources.c.body).where(_failures(wish.blames))).scalar()
-    connection.execute(delete(resources).where(_failures(wish.blames)))
-    connection.execute(insert(resources).values(kind=reading.FAILED_BUILDS, name=wish.blames, body=str(int(count or 0) + 1)))
-
-
-def _failures(host: str | ScalarSelect[str]) -> ColumnElement[bool]:
-    return and_(schema.resources.c.kind == reading.FAILED_BUILDS, schema.resources.c.name == host)
+    session.update(db, "instances", {"decision": codec.encode(Decision, noted)}, uuid=wish.uuid)
+    this = {"kind": reading.FAILED_BUILDS, "name": wish.blames}
+    count = session.first(db, "SELECT body FROM resources WHERE kind = ? AND name = ?", *this.values())
+    session.delete(db, "resources", **this)
+    session.insert(db, "resources", {**this, "body": str(int(count or 0) + 1)})
 
 
 def text(instance: Instance) -> str:
@@ -124,13 +119,13 @@ def _record(placement: Placement, at: str) -> Record:
     )
 
 
-def _rows(record: Record) -> Iterator[tuple[Table, dict[str, object]]]:
+def _rows(record: Record) -> Iterator[tuple[str, dict[str, object]]]:
     """An instance's rows, and what it claims: each MAC address once, each fixed IP once in its network."""
     instance = record.instance
     row = {name: getattr(record, name) for name in reading.RECORD} | {"decision": codec.encode(Decision, record.decision)}
     row |= {name: getattr(instance, name) for name in ("uuid", "name", "domain", "host")}
-    yield schema.instances, {**row, "body": text(instance)}
+    yield "instances", {**row, "body": text(instance)}
     for port in instance.ports:
-        yield schema.ports, {"id": port.id, "uuid": instance.uuid, "mac": port.mac.lower()}
+        yield "ports", {"id": port.id, "uuid": instance.uuid, "mac": port.mac.lower()}
         for ip in port.fixed_ips:
-            yield schema.addresses, {"network": port.network, "ip": ip.lower(), "port": port.id}
+            yield "addresses", {"network": port.network, "ip": ip.lower(), "port": port.id}

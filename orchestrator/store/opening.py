@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestrator.model import errors
 from orchestrator.ports import clock as clocks
 from orchestrator.store import database, reading, sqlite
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
 
 def store(url: str, clock: clocks.Clock, ids: clocks.Ids) -> database.Database:
     """See orchestrator.store.open."""
-    place = sqlite.location(url)
+    place = locate(url)
     with sqlite.told(place.path):
         size = place.path.stat().st_size if place.path.exists() else None
     if size is None:
-        sqlite.create(place, ids.uuid(), lambda connection: fill(connection, ids.uuid()))
+        sqlite.create(place, ids.uuid(), lambda draft: fill(draft, ids.uuid()))
     elif place.path.is_dir() or not size:
         what = "a folder, not a store" if place.path.is_dir() else "an empty file, not a store"
         hint = "name another with --state, or put a backup there (an empty file may be removed)"
@@ -28,18 +24,27 @@ def store(url: str, clock: clocks.Clock, ids: clocks.Ids) -> database.Database:
     found = version(place)
     if found < reading.HEAD:
         upgrade(place, found)
-    return database.Database(place, clock, ids)
+    return database.Database(sqlite.SQLite(place), clock, ids)
 
 
-def fill(connection: Connection, lineage: str) -> None:
-    """The tables of a new store, as all migrations together would have made them."""
-    from sqlalchemy import insert
+def locate(url: str) -> sqlite.Location:
+    """Where the store is. Raises UsageError for a URL that cannot be a store's."""
+    if "://" in url and not url.startswith("sqlite://"):
+        why = "stores are SQLite or PostgreSQL"
+        raise errors.UsageError("no store of this kind", url.partition("://")[0], why, "write sqlite:////absolute/path")
+    return sqlite.location(url)
 
-    from orchestrator.store import schema
 
-    schema.metadata.create_all(connection, checkfirst=False)
-    connection.execute(insert(schema.version).values(version_num=reading.HEAD))
-    connection.execute(insert(schema.meta).values(lineage=lineage, next_number=1, epoch=0, next_volume=1))
+def fill(draft: Path, lineage: str) -> None:
+    """Make a new store of an empty file."""
+    from orchestrator.store import migrating
+
+    engine = migrating.engine("sqlite", migrating.file(draft, sqlite.BUSY_SECONDS))
+    try:
+        with engine.begin() as connection:
+            migrating.fill(connection, lineage)
+    finally:
+        engine.dispose()
 
 
 def version(place: sqlite.Location) -> str:
@@ -58,32 +63,21 @@ def version(place: sqlite.Location) -> str:
     return found
 
 
-def recorded(connection: Connection) -> str | None:
-    """The id of the last migration that the store went through."""
-    from sqlalchemy import text
-
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-
-
 def upgrade(place: sqlite.Location, found: str | None, scripts: Path | None = None) -> None:
     """Run the migrations after `found`, all or none. The store as it was is kept beside it as <store>.<schema>.
 
     Raises OrchestratorError.
     """
-    from alembic import command, config  # late: hardly any run needs it
+    from orchestrator.store import migrating
 
-    settings = config.Config()
-    folder = str(scripts or Path(__file__).with_name("migrations"))
-    settings.set_main_option("script_location", folder.replace("%", "%%"))
-    engine = sqlite.engine(place, foreign_keys=False)  # altering drops the old table, which would cascade
+    engine = migrating.engine("sqlite", migrating.file(place.path, place.timeout))
     try:
-        with sqlite.told(place.path), engine.execution_options(writes=True).begin() as connection:
-            if recorded(connection) != found:
+        with sqlite.told(place.path), engine.begin() as connection:
+            if migrating.recorded(connection) != found:
                 return  # another process was quicker
             sqlite.backup(place, place.path.with_name(f"{place.path.name}.{found}"))
-            settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
-            if (table := sqlite.dangling(connection)) is not None:
+            migrating.migrate(connection, scripts)
+            if (table := migrating.dangling(connection)) is not None:
                 why, hint = f"rows of {table} refer to what is not there", "nothing was changed; please report this"
                 raise errors.OrchestratorError("the store could not be upgraded", str(place.path), why, hint)
     finally:

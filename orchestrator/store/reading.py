@@ -1,11 +1,10 @@
-"""What the tables hold, as values: plain SQL over the driver's own connection, so that who only reads need not wait for SQLAlchemy (0.2 s).
+"""What the tables hold, as values: plain SQL.
 
 All functions work inside the caller's transaction, one that writes included. Each raises OrchestratorError for what this program cannot read.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from orchestrator.model.volume import Attachment, Volume, VolumeRecord
 from orchestrator.ports.store import Ended, Event, OpenJob, Run, Snapshot
 from orchestrator.ports.writes import Resource, Undo
 from orchestrator.store import rows
+from orchestrator.store.session import Session
 
 HEAD = "0003"
 """The newest file in migrations/versions; ids grow, so that a newer store is known by its id."""
@@ -37,17 +37,17 @@ VOLUME = tuple(name for name in VolumeRecord.__slots__ if name != "volume")
 BOOT = VOLUME.index("boot")
 
 
-def lineage(connection: sqlite3.Connection) -> str:
+def lineage(connection: Session) -> str:
     """Which store it is."""
     return str(connection.execute("SELECT lineage FROM meta").fetchone()[0])
 
 
-def records(connection: sqlite3.Connection, known: Known) -> tuple[Record, ...]:
+def records(connection: Session, known: Known) -> tuple[Record, ...]:
     """Every instance, by name."""
     return _records(connection, known, volumes(connection))
 
 
-def _records(connection: sqlite3.Connection, known: Known, there: Iterable[VolumeRecord]) -> tuple[Record, ...]:
+def _records(connection: Session, known: Known, there: Iterable[VolumeRecord]) -> tuple[Record, ...]:
     attached = _attachments(there)
     found = connection.execute(f"SELECT uuid, name, body, {', '.join(RECORD)} FROM instances ORDER BY name")  # noqa: S608  # our own columns
     return tuple(_record(known, attached, *columns) for columns in found)
@@ -75,20 +75,20 @@ def decision(stored: str) -> Decision:
     return rows.body(Decision, "a decision", stored) if stored.startswith("{") else Decision(why=stored)
 
 
-def capacities(connection: sqlite3.Connection) -> dict[str, Capacity]:
+def capacities(connection: Session) -> dict[str, Capacity]:
     """Hosts as last seen, by name."""
     found = connection.execute("SELECT name, body FROM hosts ORDER BY name")
     return {name: rows.body(Capacity, f"host '{name}'", text) for name, text in found}
 
 
-def snapshot(connection: sqlite3.Connection, known: Known) -> Snapshot:
+def snapshot(connection: Session, known: Known) -> Snapshot:
     """What placement decides on."""
     number, volume = connection.execute("SELECT next_number, next_volume FROM meta").fetchone()
     there = volumes(connection)
     return Snapshot(_records(connection, known, there), number, capacities(connection), there, volume)
 
 
-def volumes(connection: sqlite3.Connection) -> tuple[VolumeRecord, ...]:
+def volumes(connection: Session) -> tuple[VolumeRecord, ...]:
     """Every volume, by name."""
     found = connection.execute(f"SELECT name, body, {', '.join(VOLUME)} FROM volumes ORDER BY name")  # noqa: S608  # our own columns
     return tuple(_volume(*columns) for columns in found)
@@ -109,13 +109,13 @@ def _attachments(volumes: Iterable[VolumeRecord]) -> dict[str, tuple[Attachment,
     return {uuid: tuple(sorted(each, key=lambda one: (len(one.device), one.device))) for uuid, each in found.items()}
 
 
-def undo(connection: sqlite3.Connection, uuid: str) -> tuple[Undo, ...]:
+def undo(connection: Session, uuid: str) -> tuple[Undo, ...]:
     """How to take back what was begun of the instance, in the order of its beginning."""
     found = connection.execute("SELECT step, actions FROM undo WHERE uuid = ? ORDER BY id", (uuid,))
     return tuple(Undo(step, rows.body(tuple[Action, ...], f"the undo of instance {uuid}", text)) for step, text in found)
 
 
-def open_jobs(connection: sqlite3.Connection) -> tuple[OpenJob, ...]:
+def open_jobs(connection: Session) -> tuple[OpenJob, ...]:
     """Batches with an intent and no end, oldest first."""
     found = connection.execute("SELECT job, host, uuids, lanes, run FROM jobs WHERE ended_at IS NULL ORDER BY begun_at, job")
     return tuple(
@@ -124,25 +124,25 @@ def open_jobs(connection: sqlite3.Connection) -> tuple[OpenJob, ...]:
     )
 
 
-def resources(connection: sqlite3.Connection, kind: str) -> tuple[Resource, ...]:
+def resources(connection: Session, kind: str) -> tuple[Resource, ...]:
     """Those of a kind, by name."""
     found = connection.execute("SELECT kind, name, body FROM resources WHERE kind = ? ORDER BY name", (kind,))
     return tuple(Resource(*row) for row in found)
 
 
-def events(connection: sqlite3.Connection, name: str) -> tuple[Event, ...]:
+def events(connection: Session, name: str) -> tuple[Event, ...]:
     """What happened to the instance, oldest first."""
     columns = ", ".join(Event.__slots__)
     found = connection.execute(f"SELECT {columns} FROM events WHERE name = ? ORDER BY id", (name,))  # noqa: S608  # our own columns
     return tuple(Event(*row) for row in found)
 
 
-def outcomes(connection: sqlite3.Connection, run: str) -> tuple[Ended, ...] | None:
+def outcomes(connection: Session, run: str) -> tuple[Ended, ...] | None:
     """What became of what the run changed or could not change; None when that is not known."""
     found = connection.execute("SELECT outcomes FROM runs WHERE id = ?", (run,)).fetchone()
     return rows.body(Outcomes, f"run {run}", found[0]) if found and found[0] is not None else None
 
 
-def runs(connection: sqlite3.Connection) -> Sequence[Run]:
+def runs(connection: Session) -> Sequence[Run]:
     """As they are recorded, the newest first."""
     return [Run(*row) for row in connection.execute(f"SELECT {', '.join(Run.__slots__)} FROM runs ORDER BY epoch DESC")]  # noqa: S608  # ours

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
-
 from orchestrator.model import errors
 from orchestrator.ports.store import Ended, Run
-from orchestrator.store import codec, liveness, reading, schema
+from orchestrator.store import codec, reading, session
+from orchestrator.store.session import Locks, Session
 
-RUN = tuple(schema.runs.c[name] for name in Run.__slots__)
+RUN = tuple(Run.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,79 +21,87 @@ class Subject:
     host: str
 
 
-def begin(connection: Connection, wish: Run, names: Sequence[str], locks: liveness.Locks) -> Run:
+def begin(db: Session, wish: Run, names: Sequence[str], locks: Locks) -> Run:
     """Record the run `wish` with the next epoch and give it `names`; dead runs lose theirs. Raises LockHeld."""
-    for (dead,) in connection.execute(select(schema.runs.c.id).where(schema.runs.c.status == "running")).all():
+    for (dead,) in db.execute("SELECT id FROM runs WHERE status = 'running'").fetchall():
         if not locks.alive(dead):
-            _close(connection, replace(wish, id=dead, finished_at=wish.started_at, status="abandoned"))
+            _close(db, replace(wish, id=dead, finished_at=wish.started_at, status="abandoned"))
             locks.drop(dead)
-    owner = schema.ownership
-    held = select(owner.c.name, *RUN).join(schema.runs).where(owner.c.name.in_(names)).order_by(owner.c.name)
-    if (first := connection.execute(held).first()) is not None:
-        raise _held(first)
-    epoch = connection.execute(select(schema.meta.c.epoch)).scalar_one() + 1
-    connection.execute(update(schema.meta).values(epoch=epoch))
+    wanted = tuple(dict.fromkeys(names))
+    if wanted:
+        _free(db, wanted)
+    epoch = int(session.first(db, "SELECT epoch FROM meta")) + 1
+    db.execute("UPDATE meta SET epoch = ?", (epoch,))
     run = replace(wish, epoch=epoch)
-    connection.execute(insert(schema.runs).values({name: getattr(run, name) for name in Run.__slots__}))
-    if names:
-        rows = [{"name": name, "run": run.id, "epoch": epoch} for name in dict.fromkeys(names)]
-        connection.execute(insert(owner), rows)
+    session.insert(db, "runs", {name: getattr(run, name) for name in RUN})
+    session.insert(db, "ownership", *({"name": name, "run": run.id, "epoch": epoch} for name in wanted))
     return run
 
 
-def finish(connection: Connection, run: Run, outcomes: Sequence[Ended] | None) -> None:
+def finish(db: Session, run: Run, outcomes: Sequence[Ended] | None) -> None:
     """Close the run with its `status` and `recap`, and free its names; one that was abandoned stays so."""
-    _close(connection, run)
+    _close(db, run)
     if outcomes is not None:
-        told = codec.encode(reading.Outcomes, tuple(outcomes))
-        connection.execute(update(schema.runs).where(schema.runs.c.id == run.id).values(outcomes=told))
+        session.update(db, "runs", {"outcomes": codec.encode(reading.Outcomes, tuple(outcomes))}, id=run.id)
 
 
-def owned(connection: Connection, run: Run, uuids: Sequence[str]) -> dict[str, Subject]:
+def owned(db: Session, run: Run, uuids: Sequence[str]) -> dict[str, Subject]:
     """The instances with these uuids. Raises Conflict when one is not recorded, LostOwnership when one is another run's
     or this run was closed.
     """
-    table, owner = schema.instances, schema.ownership
-    query = select(table.c.uuid, table.c.name, table.c.host, owner.c.epoch).where(table.c.uuid.in_(uuids))
-    rows = {row.uuid: row for row in connection.execute(query.outerjoin(owner, owner.c.name == table.c.name))}
+    found: dict[str, tuple[str, str, int | None]] = {}
+    if uuids:
+        rows = db.execute(
+            "SELECT i.uuid, i.name, i.host, o.epoch FROM instances i LEFT JOIN ownership o ON o.name = i.name"  # noqa: S608  # only marks are put in
+            f" WHERE i.uuid IN ({session.marks(len(uuids))})",
+            tuple(uuids),
+        )
+        found = {uuid: (name, host, epoch) for uuid, name, host, epoch in rows}
     for uuid in uuids:
-        if uuid not in rows:
+        if uuid not in found:
             raise errors.Conflict("this instance is not recorded", uuid, "it was removed, or never placed")
-        if rows[uuid].epoch != run.epoch:
-            raise _elsewhere(rows[uuid].name, run, rows[uuid].epoch)
-    running(connection, run)
-    return {uuid: Subject(row.name, row.host) for uuid, row in rows.items()}
+        name, _, epoch = found[uuid]
+        if epoch != run.epoch:
+            raise _elsewhere(name, run, epoch)
+    running(db, run)
+    return {uuid: Subject(name, host) for uuid, (name, host, _) in found.items()}
 
 
-def names(connection: Connection, run: Run, wanted: Sequence[str]) -> None:
+def names(db: Session, run: Run, wanted: Sequence[str]) -> None:
     """Raises LostOwnership unless the run owns all names."""
-    owner = schema.ownership
-    query = select(owner.c.name, owner.c.epoch).where(owner.c.name.in_(wanted))
-    found = {row.name: row.epoch for row in connection.execute(query)}
+    if not wanted:
+        return
+    sql = f"SELECT name, epoch FROM ownership WHERE name IN ({session.marks(len(wanted))})"  # noqa: S608  # only marks are put in
+    found = dict(db.execute(sql, tuple(wanted)).fetchall())
     for name in wanted:
         if found.get(name) != run.epoch:
             raise _elsewhere(name, run, found.get(name))
 
 
-def running(connection: Connection, run: Run) -> None:
+def running(db: Session, run: Run) -> None:
     """Raises LostOwnership when the run was closed: by itself, or by one that took over from it."""
-    table = schema.runs
-    status = connection.execute(select(table.c.status).where(table.c.id == run.id, table.c.epoch == run.epoch)).scalar()
+    status = session.first(db, "SELECT status FROM runs WHERE id = ? AND epoch = ?", run.id, run.epoch)
     if status != "running":
         raise _lost("this run is over", f"run {run.id} (epoch {run.epoch}) is recorded as {status or 'never begun'}")
 
 
-def _close(connection: Connection, run: Run) -> None:
-    table = schema.runs
-    closing = update(table).where(table.c.id == run.id, table.c.status == "running")
-    connection.execute(closing.values(status=run.status, recap=run.recap, finished_at=run.finished_at))
-    connection.execute(delete(schema.ownership).where(schema.ownership.c.run == run.id))
+def _free(db: Session, names: Sequence[str]) -> None:
+    """Raises LockHeld when another run owns one of them."""
+    held = db.execute(
+        "SELECT o.name, r.holder, r.verb, r.started_at FROM ownership o JOIN runs r ON r.id = o.run"  # noqa: S608  # only marks are put in
+        f" WHERE o.name IN ({session.marks(len(names))}) ORDER BY o.name LIMIT 1",
+        tuple(names),
+    ).fetchone()
+    if held is not None:
+        name, holder, verb, since = held
+        why, hint = f"{holder} runs '{verb}' on it since {since}", "wait for it to end, or give --wait SECONDS"
+        raise errors.LockHeld(f"instance '{name}' is in other hands", "", why, hint)
 
 
-def _held(row: Row[*tuple[object, ...]]) -> errors.LockHeld:
-    who = f"{row.holder} runs '{row.verb}' on it since {row.started_at}"
-    hint = "wait for it to end, or give --wait SECONDS"
-    return errors.LockHeld(f"instance '{row.name}' is in other hands", "", who, hint)
+def _close(db: Session, run: Run) -> None:
+    values = {"status": run.status, "recap": run.recap, "finished_at": run.finished_at}
+    session.update(db, "runs", values, id=run.id, status="running")
+    session.delete(db, "ownership", run=run.id)
 
 
 def _elsewhere(name: str, run: Run, epoch: int | None) -> errors.LostOwnership:

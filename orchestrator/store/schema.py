@@ -4,12 +4,9 @@ need no migration.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     Boolean,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -18,24 +15,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
 )
 
 from orchestrator.store import reading
 
 HEAD = reading.HEAD
-
-
-class Prose(TypeDecorator[str]):
-    """Text of any origin, such as a command's output: what UTF-8 cannot say is kept as an escape."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """The text as it is stored."""
-        return None if value is None else str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 metadata = MetaData(
@@ -69,12 +54,12 @@ runs = Table(
     Column("id", String, primary_key=True),
     Column("epoch", Integer, nullable=False, unique=True),
     Column("verb", String, nullable=False),
-    Column("holder", Prose, nullable=False),
+    Column("holder", Text, nullable=False),
     Column("started_at", String, nullable=False),
     Column("finished_at", String),
     Column("status", String, nullable=False, index=True),
-    Column("recap", Prose, nullable=False),
-    Column("outcomes", Prose),  # JSON; NULL: it did not come to its end
+    Column("recap", Text, nullable=False),
+    Column("outcomes", Text),  # JSON; NULL: it did not come to its end
 )
 
 ownership = Table(
@@ -97,8 +82,8 @@ instances = Table(
     Column("task_state", String),
     Column("power_state", Integer, nullable=False),
     Column("wanted", String, nullable=False),
-    Column("fault", Prose),
-    Column("decision", Prose, nullable=False),
+    Column("fault", Text),
+    Column("decision", Text, nullable=False),
     Column("created_at", String, nullable=False),
     Column("updated_at", String, nullable=False),
     Column("body", Text, nullable=False),
@@ -130,7 +115,7 @@ volumes = Table(
     Column("instance", ForeignKey("instances.uuid")),  # nothing is forgotten of an instance that still has one
     Column("device", String),
     Column("boot", Boolean, nullable=False),
-    Column("fault", Prose),
+    Column("fault", Text),
     Column("created_at", String, nullable=False),
     Column("updated_at", String, nullable=False),
     Column("body", Text, nullable=False),
@@ -172,8 +157,8 @@ events = Table(
     Column("step", String, nullable=False),
     Column("host", String, nullable=False),
     Column("result", String, nullable=False),
-    Column("command", Prose, nullable=False),
-    Column("detail", Prose, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("detail", Text, nullable=False),
     Column("duration", Integer, nullable=False),
     Index(None, "name", "id"),
 )

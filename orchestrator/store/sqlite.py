@@ -7,15 +7,13 @@ import errno
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.model import errors
-
-if TYPE_CHECKING:  # it takes 0.2 s, and who only reads needs none of it
-    from sqlalchemy import Connection, Engine
+from orchestrator.store import liveness, session
 
 BUSY_SECONDS = 30.0
 PLAIN = re.compile(r"sqlite:///[\w./-]*\w")
@@ -33,26 +31,18 @@ class Location:
 
 def location(url: str) -> Location:
     """Where an URL points. Raises UsageError when that cannot be a store."""
-    if PLAIN.fullmatch(str(url)):
-        return _location(str(url).removeprefix("sqlite:///"), BUSY_SECONDS, str(url))
-    import sqlalchemy
-    from sqlalchemy import exc
+    if PLAIN.fullmatch(url):
+        return _location(url.removeprefix("sqlite:///"), BUSY_SECONDS, url)
+    from orchestrator.store import urls  # late: hardly any URL needs it
 
-    hint = "write sqlite:////absolute/path or sqlite:///relative/path"
-    try:
-        parsed = sqlalchemy.make_url(url)
-        timeout = float(str(parsed.query.get("timeout", BUSY_SECONDS)))
-    except (exc.ArgumentError, ValueError) as error:
-        raise errors.UsageError("not the URL of a store", str(url), "", hint) from error
-    shown = parsed.render_as_string(hide_password=True)
-    if parsed.drivername != "sqlite" or set(parsed.query) - {"timeout"} or not timeout >= 0:
-        why = "stores are SQLite files; the one option is ?timeout=SECONDS"
-        raise errors.UsageError("no store of this kind", shown, why, hint)
-    if parsed.database in (None, "", ":memory:"):
-        raise errors.UsageError("a store needs a file", shown, "what is begun must be known after a crash", hint)
-    if "\0" in str(parsed.database):
-        raise errors.UsageError("no file can be called so", repr(shown), "", hint)
-    return _location(str(parsed.database), timeout, shown)
+    parts = urls.split(url, BUSY_SECONDS)
+    if not parts.rest.startswith("/") or parts.rest in ("/", "/:memory:"):
+        raise errors.UsageError("a store needs a file", url, "what is begun must be known after a crash", urls.HINT)
+    if set(parts.options) - {"timeout"}:
+        raise errors.UsageError("no store of this kind", url, "the one option is ?timeout=SECONDS", urls.HINT)
+    if "\0" in parts.rest:
+        raise errors.UsageError("no file can be called so", repr(url), "", urls.HINT)
+    return _location(parts.rest[1:], parts.timeout, url)
 
 
 def _location(path: str, timeout: float, shown: str) -> Location:
@@ -62,41 +52,75 @@ def _location(path: str, timeout: float, shown: str) -> Location:
         raise errors.UsageError("this path leads nowhere", shown, str(error), "name another") from error
 
 
-def engine(place: Location, foreign_keys: bool = True) -> Engine:
-    """Connections to the file: WAL, so that readers never wait; FULL, so that a commit outlives a power cut.
-
-    With the execution option `writes` a transaction begins IMMEDIATE: one that reads first and wants to write later
-    fails at once with "database is locked", whatever the timeout (measured).
-    """
-    import sqlalchemy
-    from sqlalchemy import event
-
-    made = sqlalchemy.create_engine(
-        sqlalchemy.URL.create("sqlite", database=str(place.path)),
-        connect_args={"timeout": place.timeout, "isolation_level": None},  # None: BEGIN is ours, below
-        max_overflow=-1,
-    )
-
-    @event.listens_for(made, "connect")
-    def settle(connection: sqlite3.Connection, _: Any) -> None:
-        _settle(connection)
-        connection.execute(f"PRAGMA foreign_keys = {int(foreign_keys)}")
-
-    @event.listens_for(made, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
-
+def connect(place: Location) -> sqlite3.Connection:
+    """A connection to the file: WAL, so that readers never wait; FULL, so that a commit outlives a power cut. Transactions are the caller's."""
+    made = sqlite3.connect(place.path, place.timeout, isolation_level=None, check_same_thread=False)
+    try:
+        made.execute("PRAGMA journal_mode = WAL")
+        made.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        made.close()
+        raise
     return made
 
 
-def _settle(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+class SQLite:
+    """Backend over one file: one connection writes, others read beside it."""
 
+    def __init__(self, place: Location) -> None:
+        self._place, self._path = place, place.path
+        self._file = identity(place.path)
+        self.locks: session.Locks = liveness.Locks(place.path.with_name(f"{place.path.name}.runs"))
+        self._readers = Readers(place)
+        self._writer: sqlite3.Connection | None = None
+        self._turn = threading.Lock()  # among our threads; SQLite's own waiting sleeps up to 0.1 s at a time
 
-def driver(connection: Connection) -> sqlite3.Connection:
-    """What SQLAlchemy's connection talks to: what is read there is of its transaction."""
-    return cast(sqlite3.Connection, connection.connection.driver_connection)
+    def told(self) -> contextlib.AbstractContextManager[None]:
+        """See session."""
+        return told(self._path)
+
+    def reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        """See session."""
+        return self._readers.reading()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """See session. It begins IMMEDIATE: one that reads first and wants to write later fails at once with "database is locked",
+        whatever the timeout (measured).
+        """
+        if not self._path.exists() or identity(self._path) != self._file:
+            why, hint = "what is written would be lost", "nothing was written; put the file back, then run again"
+            raise errors.OrchestratorError("the store was taken away while it was in use", str(self._path), why, hint)
+        with self._turn, told(self._path):
+            connection = self._writing()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self._undo(connection)
+                raise
+
+    def _writing(self) -> sqlite3.Connection:
+        if self._writer is None:
+            self._writer = connect(self._place)
+            self._writer.execute("PRAGMA foreign_keys = ON")
+        return self._writer
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._writer = None
+            connection.close()
+
+    def close(self) -> None:
+        """See session."""
+        self._readers.close()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
 
 class Readers:
@@ -110,7 +134,7 @@ class Readers:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """One of them. Raises OrchestratorError."""
         with told(self._place.path):
-            connection = self._taken() or self._open()
+            connection = self._taken() or connect(self._place)
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -126,22 +150,13 @@ class Readers:
         except IndexError:  # asked for, not looked at before: another thread may take the last one in between
             return None
 
-    def _open(self) -> sqlite3.Connection:
-        made = sqlite3.connect(self._place.path, self._place.timeout, isolation_level=None, check_same_thread=False)
-        try:
-            _settle(made)
-        except BaseException:
-            made.close()
-            raise
-        return made
-
     def close(self) -> None:
         """Close them all."""
         while (left := self._taken()) is not None:
             left.close()
 
 
-def create(place: Location, token: str, fill: Callable[[Connection], None]) -> None:
+def create(place: Location, token: str, fill: Callable[[Path], None]) -> None:
     """Make the file, readable by its owner alone. Raises OrchestratorError.
 
     It is filled under another name first: half a store is never seen, and when two make it at once the first one stays.
@@ -152,25 +167,16 @@ def create(place: Location, token: str, fill: Callable[[Connection], None]) -> N
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
-            _fill(draft, fill)
+            fill(draft)
+            if log(draft).exists():  # folded into the file when the last connection closed, unless there was no room
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            sync(draft)
             with contextlib.suppress(FileExistsError):
                 os.link(draft, path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             for file in (draft, log(draft), shared(draft)):
                 file.unlink(missing_ok=True)
-
-
-def _fill(draft: Path, fill: Callable[[Connection], None]) -> None:
-    made = engine(Location(draft))
-    try:
-        with made.begin() as connection:
-            fill(connection)
-    finally:
-        made.dispose()
-    if log(draft).exists():  # folded into the file when the last connection closed, unless there was no room
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    _sync(draft)
 
 
 def log(path: Path) -> Path:
@@ -189,16 +195,10 @@ def backup(place: Location, copy: Path) -> None:
     try:
         with contextlib.closing(sqlite3.connect(place.path, timeout=place.timeout)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
-        _sync(copy)
+        sync(copy)
     except BaseException:
         copy.unlink()
         raise
-
-
-def dangling(connection: Connection) -> str | None:
-    """A table with a row that refers to what is not there; for transactions without foreign keys."""
-    row = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-    return None if row is None else str(row[0])
 
 
 def identity(path: Path) -> tuple[int, int]:
@@ -252,7 +252,8 @@ def _writer(path: Path) -> str:
     return "another process is writing to it"
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """What was written to the file, or the names in the folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
