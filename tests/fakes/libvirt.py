@@ -10,7 +10,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-from orchestrator.facts.domain import URI
+from orchestrator.facts import others
+from orchestrator.facts.domain import SPLIT, URI
 from tests.fakes import coreutils, disks, iproute, volumes
 from tests.fakes.state import Directory, Domain, File, Link, Result, State, UnknownError, failed
 
@@ -265,6 +266,18 @@ def _suspend(state: State, domain: Domain) -> Result:
     return Result()
 
 
+def everything_else(state: State, operands: tuple[str, ...]) -> Result:
+    """facts.others: of each domain whose uuid is not given, what is read of it; directories with a uuid's name that is not given."""
+    _, path, *known = operands
+    told = [domain for domain in state.domains.values() if domain.uuid not in known]
+    transient = "".join(f"{each.uuid}\n" for each in state.domains.values() if not each.persistent)
+    parts = [f"{each.state}\n{_dumpxml(state, each).out.decode()}{SPLIT}" for each in told]
+    said = f"{transient}{SPLIT}{''.join(parts)}\n" if told else ""
+    names = (place.removeprefix(f"{path}/") for place, found in state.files.items() if isinstance(found, Directory))
+    listed = (name for name in sorted(names) if re.match(f"{others.UUID}[^/]*$", name) and name not in known)
+    return Result(0, f"{said}\n{others.END}\n".encode() + "".join(f"{name}\n" for name in listed).encode())
+
+
 VERBS: dict[str, Callable[[State, Domain], Result]] = {
     "start": _start,
     "destroy": _destroy,
@@ -273,3 +286,4 @@ VERBS: dict[str, Callable[[State, Domain], Result]] = {
     "suspend": _suspend,
 }
 PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {"virsh": virsh}
+SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {others.SCRIPT: everything_else}

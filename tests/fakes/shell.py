@@ -106,6 +106,7 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     define_domain.UNDEFINE: _undefine_domain,
     **images.SCRIPTS,
     **iproute.SCRIPTS,
+    **libvirt.SCRIPTS,
     **namespaces.SCRIPTS,
     **netfilter.SCRIPTS,
     **openvswitch.SCRIPTS,

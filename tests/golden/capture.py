@@ -15,12 +15,18 @@ from pathlib import Path
 
 from orchestrator.commands import script
 from orchestrator.commands.command import Batch, Command, Lane
-from orchestrator.facts import compute, digest, disk, domain, file, gather, hypervisor, job, kvm, link
+from orchestrator.facts import compute, digest, disk, domain, file, gather, hypervisor, job, kvm, link, others
 
 FOLDER = Path(__file__).parent / "facts"
-AT = "/var/lib/nova/instances/gold"
+PATH = "/var/lib/nova/instances"
+AT = f"{PATH}/gold"
 SCENES = (FOLDER / "scenes.sh").read_text()
 MINE, OTHERS = "instance-0000000a", "instance-0000000b"
+KNOWN = "6a56cb8b-5f32-4b90-fdb8-cc225722f3a2 4d8b6084-f3d1-67b7-6cac-66a22a91be02"  # instance-0000000b, and the directory that is kept
+EVERY = (
+    "758829ce-13b9-a3c3-1173-167bd436ed24 6a56cb8b-5f32-4b90-fdb8-cc225722f3a2 8155eada-a17f-9412-0085-7380a6b4a7ca "
+    "92330f80-c4f7-caf6-8424-5bfaa9f1fcf9 739e3164-dab7-456d-29e7-644528e7b17e 654ee3ac-5c37-0ec6-4028-48afacf2f9da 9ef538b8-0fd1-b257-c42f-9fdf151a8431"
+)
 JOB = Batch(
     "gold/1",
     7,
@@ -62,6 +68,14 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     "compute/not_made_yet": ("", (compute.Key("/gold/not/made/yet"),)),
     "kvm/here": ("", (kvm.Key(),)),
     "job/ended": ("", (job.Key(JOB.job), job.Key("gold/2"))),
+    "others/nothing": ("", (others.Key(PATH),)),
+    "others/some": (
+        "define instance-0000000a; start instance-0000000a; define_unmarked instance-0000000b; define_shadows instance-0000000c; "
+        "define instance-0000000d; virsh start instance-0000000d; virsh undefine instance-0000000d; leavings",
+        (others.Key(PATH, KNOWN),),
+    ),
+    "others/known": ("", (others.Key(PATH, EVERY),)),
+    "others/no_libvirtd": ("hide_socket", (others.Key(PATH),)),
 }
 
 

@@ -35,6 +35,10 @@ define_shadows() {
 define_dashes() { put "gold-------------" "$(uuid dashes)" '' ''; put "$1" "$(uuid "$1")" "$(mark web--------1)" ''; }
 # A domain whose own metadata holds a second domain's name and mark.
 define_forged() { put "$1" "$(uuid "$1")" "<f:x xmlns:f='urn:f'><f:name>x</f:name><name>$2</name>$(mark forged)</f:x>" ''; }
+# Directories as instances have them: of a known one, whole and half removed; of others; what is none, and a link.
+leavings() {
+  cd "$at/.."; mkdir -p "$(uuid kept)" "$(uuid kept)_del" "$(uuid gone)" "$(uuid half)_del" "$(uuid odd)-x"; ln -sfn / "$(uuid link)"
+}
 hide_socket() { mv /run/libvirt/libvirt-sock /run/libvirt/gold-sock; }
 links() {
   mv /run/libvirt/gold-sock /run/libvirt/libvirt-sock
@@ -49,9 +53,10 @@ clean_up() {
   [ ! -e /run/libvirt/gold-sock ] || mv /run/libvirt/gold-sock /run/libvirt/libvirt-sock
   virsh list --all --uuid | while read -r each; do
     [ -n "$each" ] || continue
-    case $(virsh domname "$each") in *gold-* | *instance-0000000[abc]*) ;; *) continue ;; esac
+    case $(virsh domname "$each") in *gold-* | *instance-0000000[a-d]*) ;; *) continue ;; esac
     virsh destroy "$each" 2>/dev/null || true; virsh undefine "$each" 2>/dev/null || true
   done
   for each in gold-br gold-down gold-ours gold-veth; do ip link del $each 2>/dev/null || true; done
+  for each in kept gone half odd link; do rm -rf "$at/../$(uuid $each)"*; done
   rm -rf $at /run/orchestrator/*/gold%2F*
 }
