@@ -27,6 +27,7 @@ class Port:
     security_groups: tuple[str, ...] = (desired.DEFAULT_GROUP,)
     port_security: bool = True
     switch: str | None = None  # Open vSwitch bridge
+    status: str = ""  # attaching, detaching: what is still to be done to a running guest; "": nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class Instance:
     cpusets: tuple[str, ...] = ()  # of each of these cells the processors, such as 0-7,16-23
     requested_zone: str | None = None  # that the playbook asked for; None: any
     scheduler_hints: Mapping[str, str] = field(default_factory=dict)  # as in its wish
+    due: str = ""  # update, reboot, rebuild: what a change that was consented to still asks of it; "": nothing
+    renews: tuple[str, ...] = ()  # files in its directory that the rebuild that is due removes: their data was given up by consent
 
 
 @dataclass(frozen=True, slots=True)
