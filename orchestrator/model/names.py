@@ -17,6 +17,11 @@ def domain(number: int) -> str:
     return f"instance-{number:08x}"
 
 
+def instance_id(lineage: str, number: int) -> str:
+    """Instance uuid: derived from its number, which is never used twice, so that a store knows what it once had."""
+    return str(uuid.uuid5(uuid.UUID(lineage), f"instance/{number}"))
+
+
 def step_within(state: str, step: str) -> str:
     """A step's name as shown under its state: without its group when that is what the state is called."""
     return step.removeprefix(f"{state}.")

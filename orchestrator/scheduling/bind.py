@@ -42,7 +42,7 @@ class Binding:
 def bind(request: InstanceRequest, to: Binding, ports: Sequence[Port] = ()) -> Instance:
     """The instance, everything about it fixed. `ports`: what it had on another host; it keeps their addresses. Raises Conflict when one is taken."""
     host = to.place.host
-    own = str(uuid.uuid5(uuid.UUID(to.lineage), f"instance/{to.number}"))
+    own = names.instance_id(to.lineage, to.number)
     directory = f"{host.instances_path}/{own}"
     key = to.desired.keypairs[request.keypair] if request.keypair else None
     made_of = image(request, to.desired, to.volumes)
