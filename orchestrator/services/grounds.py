@@ -13,6 +13,7 @@ from concurrent import futures
 
 from orchestrator.engine import runner
 from orchestrator.engine.context import Context, Outcome
+from orchestrator.facts.gather import Key
 from orchestrator.model import desired, errors
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
@@ -83,10 +84,15 @@ def look(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run) -
     """
     for _ in range(TRIES):
         made = of(app, _instances(app))
-        seen = observe(app, hosts, records, run, made)
+        seen = observe(app, hosts, records, run, needs(made))
         if of(app, _instances(app)) == made:
             return made, seen
     raise changing()
+
+
+def needs(made: Mapping[str, Fabric]) -> dict[str, tuple[Key, ...]]:
+    """Every fact that the fabrics' steps look at, by host."""
+    return {name: groundwork.needs(fabric) for name, fabric in made.items()}
 
 
 def changing() -> errors.Conflict:

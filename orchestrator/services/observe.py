@@ -6,15 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from orchestrator.commands.command import Batch
 from orchestrator.facts import compute, gather, hypervisor, kvm, link
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
-from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Record
-from orchestrator.planning import course, groundwork
+from orchestrator.planning import course
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Seen, Settle
 from orchestrator.services.app import App
@@ -31,9 +31,13 @@ class Observation:
 
 
 def observe(
-    app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run | None = None, fabrics: Mapping[str, Fabric] | None = None
+    app: App,
+    hosts: Sequence[Host],
+    records: Sequence[Record],
+    run: Run | None = None,
+    more: Mapping[str, Sequence[Key]] = MappingProxyType({}),
 ) -> dict[str, Observation]:
-    """Observations by host name: the host itself, its fabric, and everything that the records of instances there rest on.
+    """Observations by host name: the host itself, everything that the records of instances there rest on, and what `more` names.
 
     With a `run` that owns the records, batches of theirs that may still be under way are waited for first, so that what is seen is not about to
     change; then they count as over, and the hosts as seen.
@@ -48,8 +52,7 @@ def observe(
         there.setdefault(record.instance.host, []).append(record)
 
     def look(host: Host) -> Observation:
-        shared = groundwork.needs(fabrics[host.name]) if fabrics and host.name in fabrics else ()
-        keys = _keys(host, there.get(host.name, ()), known.get(host.name), shared)
+        keys = _keys(host, there.get(host.name, ()), known.get(host.name), more.get(host.name, ()))
         attach = tuple(job.job for job in left if job.host == host.name)
         batch = Batch(f"look-{host.name}", 0, reads=gather.commands(keys), attach=attach)
         try:

@@ -63,7 +63,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     instances = [record.instance for record in records.values()]
     before = grounds.of(app, instances, desired)
     hosts = _hosts(app, known, new, grounds.concerned(app, before))
-    seen = observe(app, hosts, known, run, before)
+    seen = observe(app, hosts, known, run, grounds.needs(before))
     names = {each.volume.name: str(each.problem) for each in lost.values()}
     stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
     stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
@@ -170,7 +170,7 @@ def _look_again(
     """What was seen, and what the new instances, and the fabrics that change by them, need besides."""
     names = dict.fromkeys([*(record.instance.host for record in fresh), *fabrics])
     hosts = [app.inventory.hosts[name] for name in names if not (name in seen and seen[name].error)]
-    more = observe(app, hosts, fresh, None, fabrics)
+    more = observe(app, hosts, fresh, None, grounds.needs(fabrics))
     earlier = {name: seen[name].facts if name in seen else {} for name in more}
     return {**seen, **{name: dataclasses.replace(each, facts={**earlier[name], **each.facts}) for name, each in more.items()}}
 
