@@ -56,6 +56,17 @@ def down(wiring: Wiring, name: str) -> None:
 
 @lab.command()
 @_NAME
+@click.argument("hosts", nargs=-1, required=True, metavar="HOST...")
+@_OUTPUT
+@options.everywhere
+@click.pass_obj
+def reboot(wiring: Wiring, name: str, hosts: tuple[str, ...], output: str) -> None:
+    """Cut the power of hosts and boot them: processes, /run, bridges and rules are gone, disks and definitions stay."""
+    click.echo(_show(wiring.lab.reboot(name, hosts), output))
+
+
+@lab.command()
+@_NAME
 @_OUTPUT
 @options.everywhere
 @click.pass_obj

@@ -53,11 +53,7 @@ class PracticeHosts:
             machines.make(folder, record, number)
             machines.admit(folder, number)
         access.write(folder, record)
-        dead = [number for number in numbers if not _runs(folder, record, number)]
-        for number in dead:
-            machines.start(folder, record, number)
-        for number in dead:
-            machines.await_answer(folder, record, number)
+        _boot(folder, record, [number for number in numbers if not _runs(folder, record, number)])
         return _status(folder, record)
 
     def _free_subnet(self, name: str) -> str:
@@ -77,6 +73,24 @@ class PracticeHosts:
                 if folder.path.exists():
                     shutil.rmtree(folder.path)
                 return True
+
+    def reboot(self, name: str, hosts: Sequence[str]) -> LabStatus:
+        """See ports.lab.Lab."""
+        folder = folders.named(self._root, name)
+        with _plainly("lab reboot", name):
+            _need_root()
+            with folders.lock(self._root, "labs"):
+                _need_ownership(folder)
+                record = self._record(folder)
+                numbers = {folder.host(number).name: number for number in range(1, record.hosts + 1)}
+                for host in hosts:
+                    if host not in numbers:
+                        raise errors.NotFound(f"no practice host {host!r}", f"lab '{name}'", f"it has {', '.join(numbers)}")
+                chosen = [numbers[host] for host in dict.fromkeys(hosts)]
+                for number in chosen:
+                    machines.stop(name, number)
+                _boot(folder, record, chosen)
+                return _status(folder, record)
 
     def status(self, name: str) -> LabStatus:
         """See ports.lab.Lab."""
@@ -111,6 +125,14 @@ class PracticeHosts:
             return record
         hint = f"make it with `orchestrator lab up --name {folder.name}`"
         raise errors.NotFound(f"no lab '{folder.name}'", str(self._root), hint=hint)
+
+
+def _boot(folder: folders.Folder, record: folders.Record, numbers: Sequence[int]) -> None:
+    """Start hosts, and wait until they answer."""
+    for number in numbers:
+        machines.start(folder, record, number)
+    for number in numbers:
+        machines.await_answer(folder, record, number)
 
 
 def _runs(folder: folders.Folder, record: folders.Record, number: int) -> bool:

@@ -21,6 +21,12 @@ class Lab(Protocol):
     def down(self, name: str) -> bool:
         """Remove the lab, guests and disks included. Returns False when there was nothing to remove."""
 
+    def reboot(self, name: str, hosts: Sequence[str]) -> LabStatus:
+        """Cut the power of these hosts, all of them before any is started again, and return the lab once they answer.
+
+        Raises NotFound when there is no such lab, or no such host in it: before anything is done.
+        """
+
     def status(self, name: str) -> LabStatus:
         """The lab as it is now. Raises NotFound when there is none."""
 
