@@ -53,7 +53,7 @@ check: install ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/lint-imports --no-cache
 
 .PHONY: test
-test: EXTRA := ceph-common ceph-mon ceph-osd libxml2-utils wget sudo tcsh fish isc-dhcp-client
+test: EXTRA := ceph-common ceph-mon ceph-osd libxml2-utils wget sudo tcsh fish isc-dhcp-client postgresql
 test: packages install ## every test, end to end on practice hosts included (root)
 	$(SUDO) $(VENV)/bin/pytest
 

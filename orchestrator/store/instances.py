@@ -71,9 +71,35 @@ def move(db: Session, name: str, wish: Move, at: str) -> None:
 
 
 def change(db: Session, one: Want | Amend, at: str) -> None:
-    """What is wished for an instance, or the instance as it is to be."""
+    """What is wished for an instance, or the instance as it is to be. Raises Conflict when a port of it would have what another's has."""
+    if isinstance(one, Amend):
+        _plug(db, one.instance)
     uuid, wish = (one.uuid, {"wanted": one.wanted}) if isinstance(one, Want) else (one.instance.uuid, {"body": text(one.instance)})
     session.update(db, "instances", {**wish, "updated_at": at}, uuid=uuid)
+
+
+def _plug(db: Session, instance: Instance) -> None:
+    """The rows of its ports, as they are to be: what a port had that left is free."""
+    known = {row[0] for row in db.execute("SELECT id FROM ports WHERE uuid = ?", (instance.uuid,))}
+    for identity in known - {port.id for port in instance.ports}:
+        session.delete(db, "addresses", port=identity)
+        session.delete(db, "ports", id=identity)
+    for port in instance.ports:
+        if port.id in known:
+            continue
+        macs = "SELECT i.name FROM ports p JOIN instances i ON i.uuid = p.uuid WHERE p.mac = ?"
+        _free(session.first(db, macs, port.mac.lower()), f"MAC address {port.mac.lower()}", instance)
+        session.insert(db, "ports", {"id": port.id, "uuid": instance.uuid, "mac": port.mac.lower()})
+        for ip in port.fixed_ips:
+            owners = "SELECT i.name FROM addresses a JOIN ports p ON p.id = a.port JOIN instances i ON i.uuid = p.uuid WHERE a.network = ? AND a.ip = ?"
+            _free(session.first(db, owners, port.network, ip.lower()), f"fixed IP {ip.lower()} of network '{port.network}'", instance)
+            session.insert(db, "addresses", {"network": port.network, "ip": ip.lower(), "port": port.id})
+
+
+def _free(owner: str | None, claim: str, instance: Instance) -> None:
+    if owner is not None:
+        why, hint = f"instance '{owner}' has it", "choose another, or destroy that instance"
+        raise errors.Conflict(f"{claim} is taken", f"instance '{instance.name}'", why, hint)
 
 
 def _blame(db: Session, wish: Move) -> None:

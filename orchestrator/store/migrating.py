@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import sqlalchemy
 from alembic import command, config
-from sqlalchemy import Connection, Engine, event, insert, text
+from sqlalchemy import Connection, event, insert, text
 
 from orchestrator.store import reading, schema
 
 
-def engine(dialect: str, connect: Callable[[], object]) -> Engine:
-    """Connections that `connect` makes, as SQLAlchemy has them: `sqlite` or `postgresql+psycopg`; transactions write."""
-    made = sqlalchemy.create_engine(f"{dialect}://", creator=connect)
-    if dialect == "sqlite":
+class Engine:
+    """Transactions that write, over connections that `connect` makes, as SQLAlchemy has them: of `sqlite` or `postgresql+psycopg`."""
 
-        @event.listens_for(made, "begin")
-        def begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def __init__(self, dialect: str, connect: Callable[[], object]) -> None:
+        self._engine = sqlalchemy.create_engine(f"{dialect}://", creator=connect)
+        if dialect == "sqlite":
+            event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
 
-    return made
+    def begin(self) -> AbstractContextManager[Connection]:
+        """One of them: committed at the end, undone when anything is raised."""
+        return self._engine.begin()
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._engine.dispose()
 
 
 def fill(connection: Connection, lineage: str) -> None:

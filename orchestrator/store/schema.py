@@ -21,7 +21,8 @@ from sqlalchemy import (
 from orchestrator.store import reading
 
 HEAD = reading.HEAD
-
+WORD = String().with_variant(String(collation="C"), "postgresql")
+"""Compared and ordered by its bytes, in whatever language the database was made."""
 
 metadata = MetaData(
     naming_convention={  # constraints need names to be altered later
@@ -42,7 +43,7 @@ version = Table(
 meta = Table(
     "meta",
     metadata,
-    Column("lineage", String, primary_key=True),
+    Column("lineage", WORD, primary_key=True),
     Column("next_number", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),  # of the newest run
     Column("next_volume", Integer, nullable=False, server_default="1"),
@@ -51,13 +52,13 @@ meta = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("id", String, primary_key=True),
+    Column("id", WORD, primary_key=True),
     Column("epoch", Integer, nullable=False, unique=True),
-    Column("verb", String, nullable=False),
+    Column("verb", WORD, nullable=False),
     Column("holder", Text, nullable=False),
-    Column("started_at", String, nullable=False),
-    Column("finished_at", String),
-    Column("status", String, nullable=False, index=True),
+    Column("started_at", WORD, nullable=False),
+    Column("finished_at", WORD),
+    Column("status", WORD, nullable=False, index=True),
     Column("recap", Text, nullable=False),
     Column("outcomes", Text),  # JSON; NULL: it did not come to its end
 )
@@ -65,7 +66,7 @@ runs = Table(
 ownership = Table(
     "ownership",
     metadata,
-    Column("name", String, primary_key=True),  # of an instance, recorded or not yet
+    Column("name", WORD, primary_key=True),  # of an instance, recorded or not yet
     Column("run", ForeignKey("runs.id"), nullable=False, index=True),
     Column("epoch", Integer, nullable=False),
 )
@@ -73,35 +74,35 @@ ownership = Table(
 instances = Table(
     "instances",
     metadata,
-    Column("uuid", String, primary_key=True),
-    Column("name", String, nullable=False, unique=True),
-    Column("domain", String, nullable=False, unique=True),
-    Column("host", String, nullable=False),
-    Column("state", String, nullable=False),
-    Column("vm_state", String, nullable=False),
-    Column("task_state", String),
+    Column("uuid", WORD, primary_key=True),
+    Column("name", WORD, nullable=False, unique=True),
+    Column("domain", WORD, nullable=False, unique=True),
+    Column("host", WORD, nullable=False),
+    Column("state", WORD, nullable=False),
+    Column("vm_state", WORD, nullable=False),
+    Column("task_state", WORD),
     Column("power_state", Integer, nullable=False),
-    Column("wanted", String, nullable=False),
+    Column("wanted", WORD, nullable=False),
     Column("fault", Text),
     Column("decision", Text, nullable=False),
-    Column("created_at", String, nullable=False),
-    Column("updated_at", String, nullable=False),
+    Column("created_at", WORD, nullable=False),
+    Column("updated_at", WORD, nullable=False),
     Column("body", Text, nullable=False),
 )
 
 ports = Table(
     "ports",
     metadata,
-    Column("id", String, primary_key=True),
+    Column("id", WORD, primary_key=True),
     Column("uuid", ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False, index=True),
-    Column("mac", String, nullable=False, unique=True),
+    Column("mac", WORD, nullable=False, unique=True),
 )
 
 addresses = Table(
     "addresses",
     metadata,
-    Column("network", String, nullable=False),
-    Column("ip", String, nullable=False),
+    Column("network", WORD, nullable=False),
+    Column("ip", WORD, nullable=False),
     Column("port", ForeignKey("ports.id", ondelete="CASCADE"), nullable=False, index=True),
     PrimaryKeyConstraint("network", "ip"),
 )
@@ -109,15 +110,15 @@ addresses = Table(
 volumes = Table(
     "volumes",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("name", String, nullable=False, unique=True),
-    Column("status", String, nullable=False),
+    Column("id", WORD, primary_key=True),
+    Column("name", WORD, nullable=False, unique=True),
+    Column("status", WORD, nullable=False),
     Column("instance", ForeignKey("instances.uuid")),  # nothing is forgotten of an instance that still has one
-    Column("device", String),
+    Column("device", WORD),
     Column("boot", Boolean, nullable=False),
     Column("fault", Text),
-    Column("created_at", String, nullable=False),
-    Column("updated_at", String, nullable=False),
+    Column("created_at", WORD, nullable=False),
+    Column("updated_at", WORD, nullable=False),
     Column("body", Text, nullable=False),
     UniqueConstraint("instance", "device"),
 )
@@ -127,7 +128,7 @@ undo = Table(
     metadata,
     Column("id", Integer, primary_key=True),  # grows: the order in which steps were begun
     Column("uuid", ForeignKey("instances.uuid", ondelete="CASCADE"), nullable=False),
-    Column("step", String, nullable=False),
+    Column("step", WORD, nullable=False),
     Column("actions", Text, nullable=False),
     UniqueConstraint("uuid", "step"),
 )
@@ -135,28 +136,28 @@ undo = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("job", String, primary_key=True),
+    Column("job", WORD, primary_key=True),
     Column("run", ForeignKey("runs.id"), nullable=False),
-    Column("host", String, nullable=False),
+    Column("host", WORD, nullable=False),
     Column("uuids", Text, nullable=False),
     Column("lanes", Text, nullable=False),
-    Column("begun_at", String, nullable=False),
-    Column("ended_at", String, index=True),
-    Column("outcome", String),
+    Column("begun_at", WORD, nullable=False),
+    Column("ended_at", WORD, index=True),
+    Column("outcome", WORD),
 )
 
 events = Table(
     "events",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("at", String, nullable=False),
+    Column("at", WORD, nullable=False),
     Column("run", ForeignKey("runs.id"), nullable=False),
-    Column("name", String, nullable=False),  # outlives the instance
-    Column("kind", String, nullable=False),
-    Column("state", String, nullable=False),
-    Column("step", String, nullable=False),
-    Column("host", String, nullable=False),
-    Column("result", String, nullable=False),
+    Column("name", WORD, nullable=False),  # outlives the instance
+    Column("kind", WORD, nullable=False),
+    Column("state", WORD, nullable=False),
+    Column("step", WORD, nullable=False),
+    Column("host", WORD, nullable=False),
+    Column("result", WORD, nullable=False),
     Column("command", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("duration", Integer, nullable=False),
@@ -166,16 +167,16 @@ events = Table(
 hosts = Table(
     "hosts",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("seen_at", String, nullable=False),
+    Column("name", WORD, primary_key=True),
+    Column("seen_at", WORD, nullable=False),
     Column("body", Text, nullable=False),
 )
 
 resources = Table(
     "resources",
     metadata,
-    Column("kind", String, nullable=False),
-    Column("name", String, nullable=False),
+    Column("kind", WORD, nullable=False),
+    Column("name", WORD, nullable=False),
     Column("body", Text, nullable=False),
     PrimaryKeyConstraint("kind", "name"),
 )

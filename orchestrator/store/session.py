@@ -48,6 +48,10 @@ class Backend(Protocol):
     """A database. From several threads; each method raises OrchestratorError where the database cannot do it, and nothing was written then."""
 
     locks: Locks
+    shown: str
+    """Where it is, for the operator's eyes: without a password."""
+    tables: str
+    """The query that gives the names of all tables there."""
 
     def told(self) -> AbstractContextManager[None]:
         """Turns errors of the database into errors for the operator."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.model import errors
-from orchestrator.store import liveness, session
+from orchestrator.store import liveness, readers, session
 
 BUSY_SECONDS = 30.0
 PLAIN = re.compile(r"sqlite:///[\w./-]*\w")
@@ -67,11 +67,13 @@ def connect(place: Location) -> sqlite3.Connection:
 class SQLite:
     """Backend over one file: one connection writes, others read beside it."""
 
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+
     def __init__(self, place: Location) -> None:
-        self._place, self._path = place, place.path
+        self._place, self._path, self.shown = place, place.path, str(place.path)
         self._file = identity(place.path)
         self.locks: session.Locks = liveness.Locks(place.path.with_name(f"{place.path.name}.runs"))
-        self._readers = Readers(place)
+        self._readers = readers.Readers(lambda: connect(place), "BEGIN", self.told)
         self._writer: sqlite3.Connection | None = None
         self._turn = threading.Lock()  # among our threads; SQLite's own waiting sleeps up to 0.1 s at a time
 
@@ -121,39 +123,6 @@ class SQLite:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-
-
-class Readers:
-    """Connections for reading, as many as threads read at once; each reading is one transaction."""
-
-    def __init__(self, place: Location) -> None:
-        self._place = place
-        self._free: list[sqlite3.Connection] = []  # append and pop are atomic
-
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """One of them. Raises OrchestratorError."""
-        with told(self._place.path):
-            connection = self._taken() or connect(self._place)
-            try:
-                connection.execute("BEGIN")
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.close()
-                raise
-            self._free.append(connection)
-
-    def _taken(self) -> sqlite3.Connection | None:
-        try:
-            return self._free.pop()
-        except IndexError:  # asked for, not looked at before: another thread may take the last one in between
-            return None
-
-    def close(self) -> None:
-        """Close them all."""
-        while (left := self._taken()) is not None:
-            left.close()
 
 
 def create(place: Location, token: str, fill: Callable[[Path], None]) -> None:

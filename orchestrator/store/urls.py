@@ -34,4 +34,9 @@ def split(url: str, timeout: float) -> Parts:
         raise errors.UsageError("not the URL of a store", f"{scheme}://", "timeout is no number of seconds", HINT) from None
     if not seconds >= 0:
         raise errors.UsageError("not the URL of a store", f"{scheme}://", "the one option is ?timeout=SECONDS, at least 0", HINT)
-    return Parts(scheme, urllib.parse.unquote(path), options, seconds)
+    return Parts(scheme, unquoted(path), options, seconds)
+
+
+def unquoted(text: str) -> str:
+    """The text that stands in an URL."""
+    return urllib.parse.unquote(text)

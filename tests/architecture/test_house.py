@@ -29,6 +29,7 @@ HOMES = {
     "jinja2": ("rendering/",),
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),
+    "psycopg": ("store/",),
     "click": ("cli/",),
     "rich": ("cli/",),
     "yaml": ("files/",),

@@ -15,10 +15,10 @@ from orchestrator.model import errors
 from orchestrator.model.instance import Instance, Record
 from orchestrator.ports import store as ports
 from orchestrator.ports import writes
-from tests.store import samples
+from tests.store import samples, server
 
 Opener = Callable[[], ports.Store]
-OPENERS = {"sqlite": lambda folder: f"sqlite:///{folder}/state/orchestrator.db"}
+OPENERS = {"sqlite": lambda folder: f"sqlite:///{folder}/state/orchestrator.db", "postgresql": lambda folder: server.server().database()}
 COMMAND = Command(("ip", "link", "del", "--", "tap1"), accepts=(0, 1), step="plug_interfaces")
 
 
@@ -31,9 +31,10 @@ def clock() -> samples.Clock:
 def opener(request: pytest.FixtureRequest, tmp_path: Path, clock: samples.Clock) -> Iterator[Opener]:
     """Opens the same store again and again."""
     opened: list[ports.Store] = []
+    url = OPENERS[request.param](tmp_path)
 
     def open_one() -> ports.Store:
-        opened.append(stores.open(OPENERS[request.param](tmp_path), clock, samples.Ids()))
+        opened.append(stores.open(url, clock, samples.Ids()))
         return opened[-1]
 
     yield open_one
