@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from types import MappingProxyType
 
 from orchestrator.engine.attachments import CONNECT
-from orchestrator.facts.gather import Facts
+from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.decision import Decision
 from orchestrator.model.desired import Desired, InstanceRequest
@@ -19,7 +19,7 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Lost, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.scheduling import place
-from orchestrator.services import grounds, refusals, storage
+from orchestrator.services import grounds, likely, refusals, storage
 from orchestrator.services import wishes as volume_wishes
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
@@ -63,7 +63,8 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     instances = [record.instance for record in records.values()]
     before = grounds.of(app, instances, desired)
     hosts = _hosts(app, known, new, grounds.concerned(app, before))
-    seen = observe(app, hosts, known, run, grounds.needs(before))
+    likeliest = likely.keys(app, new, desired, wished, anew) if new else {}
+    seen = observe(app, hosts, known, run, _both(grounds.needs(before), likeliest))
     names = {each.volume.name: str(each.problem) for each in lost.values()}
     stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
     stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
@@ -157,6 +158,10 @@ def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], co
     return [app.inventory.hosts[name] for name in wanted]
 
 
+def _both(one: Mapping[str, Sequence[Key]], other: Mapping[str, Sequence[Key]]) -> dict[str, tuple[Key, ...]]:
+    return {name: (*one.get(name, ()), *other.get(name, ())) for name in one.keys() | other.keys()}
+
+
 def _record(placement: Placement, before: Record | None) -> Record:
     """As it will be recorded."""
     if before:
@@ -167,11 +172,15 @@ def _record(placement: Placement, before: Record | None) -> Record:
 def _look_again(
     app: App, seen: Mapping[str, Observation], fresh: Sequence[Record], fabrics: Mapping[str, Fabric]
 ) -> dict[str, Observation]:
-    """What was seen, and what the new instances, and the fabrics that change by them, need besides."""
-    names = dict.fromkeys([*(record.instance.host for record in fresh), *fabrics])
-    hosts = [app.inventory.hosts[name] for name in names if not (name in seen and seen[name].error)]
-    more = observe(app, hosts, fresh, None, grounds.needs(fabrics))
-    earlier = {name: seen[name].facts if name in seen else {} for name in more}
+    """What was seen, and what the new instances, and the fabrics that change by them, need besides: hosts of which all of that was seen are left alone."""
+    there: dict[str, list[Record]] = {name: [] for name in (*(record.instance.host for record in fresh), *fabrics)}
+    for record in fresh:
+        there[record.instance.host].append(record)
+    shared = grounds.needs(fabrics)
+    earlier = {name: seen[name].facts if name in seen else {} for name in there if not (name in seen and seen[name].error)}
+    own = {name: [key for record in there[name] for key in course.needs(record.instance)] for name in earlier}
+    lacking = [name for name, facts in earlier.items() if any(key not in facts for key in (*own[name], *shared.get(name, ())))]
+    more = observe(app, [app.inventory.hosts[name] for name in lacking], fresh, None, shared)
     return {**seen, **{name: dataclasses.replace(each, facts={**earlier[name], **each.facts}) for name, each in more.items()}}
 
 
