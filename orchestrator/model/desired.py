@@ -174,6 +174,19 @@ class ServerGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """What becomes of a guest that ends though it is to run. `condition`: on-crash | always | never. Times in seconds.
+
+    It is restarted `max_attempts` times within `window` at most, the second time not before `back_off`, which doubles from then on.
+    """
+
+    condition: str = "on-crash"
+    max_attempts: int = 5
+    window: int = 8 * 3600
+    back_off: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Handler:
     """A command that hosts run once something changed there: after each batch of its play, on each host of an instance that notified it.
 
@@ -230,6 +243,7 @@ class InstanceRequest:
     project: str = DEFAULT_PROJECT  # whose it is, for aggregates that are kept for some (filter_tenant_id)
     play: int = 0  # its place in Desired.plays
     notify: tuple[str, ...] = ()  # handlers of its play
+    restart_policy: RestartPolicy = RestartPolicy()
 
 
 @dataclass(frozen=True, slots=True)
