@@ -136,6 +136,7 @@ class Volume:
     image: str | None = None  # what it is filled from
     read_only: bool = False
     where: str = ""  # its place in the playbook
+    path: str = ""  # the file that it is, of a guest that others made; "": one that is made for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Port:
     id: str
     network: str
     mac: str
-    tap: str
+    tap: str  # "": libvirt names it, at each start another
     bridge: str
     fixed_ips: tuple[str, ...] = ()
     interface: str | None = None  # host interface that belongs into the bridge, or into the switch
@@ -92,8 +92,10 @@ class Instance:
     cpusets: tuple[str, ...] = ()  # of each of these cells the processors, such as 0-7,16-23
     requested_zone: str | None = None  # that the playbook asked for; None: any
     scheduler_hints: Mapping[str, str] = field(default_factory=dict)  # as in its wish
-    due: str = ""  # update, reboot, rebuild: what a change that was consented to still asks of it; "": nothing
-    renews: tuple[str, ...] = ()  # files in its directory that the rebuild that is due removes: their data was given up by consent
+    restart_policy: desired.RestartPolicy = desired.RestartPolicy()
+    due: str = ""  # update, reboot: what changes that were taken over still ask of it; "": nothing
+    definition: str = ""  # libvirt XML of a guest that others made, kept as it was found; "": it is rendered from all this
+    renews: tuple[str, ...] = ()  # files in its directory that a rebuild is still to make anew: their data was given up by consent
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ class Volume:
     deleted_with: str = ""  # name of the instance whose `destroy --volumes` it was, or is, to go with
 
     @property
+    def adopted(self) -> bool:
+        """Whether it is a file that was there before: part of what its guest was made of by others, and made, grown and attached by nobody here."""
+        return "path" in self.options
+
+    @property
     def bytes(self) -> int:
         return self.size << 30
 

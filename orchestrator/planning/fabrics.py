@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from orchestrator.model import desired
@@ -30,7 +30,7 @@ class World:
     def by_host(self) -> dict[str, list[Instance]]:
         """Instances of each host: looked for once, however many hosts there are."""
         found: dict[str, list[Instance]] = {}
-        for instance in self.instances:
+        for instance in map(_own, self.instances):
             found.setdefault(instance.host, []).append(instance)
         return found
 
@@ -51,6 +51,13 @@ class World:
             for name in port.security_groups:
                 found.setdefault(name, set()).update(port.fixed_ips)
         return {name: tuple(sorted(each)) for name, each in found.items()}
+
+
+def _own(instance: Instance) -> Instance:
+    """The instance with the ports that are made here: of a tap that libvirt names there is nothing to be plugged, served or judged."""
+    if all(port.tap for port in instance.ports):
+        return instance
+    return replace(instance, ports=tuple(port for port in instance.ports if port.tap))
 
 
 def of(world: World, host: str) -> Fabric:

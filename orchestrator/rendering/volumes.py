@@ -74,7 +74,7 @@ def of(volume: Volume) -> Source:
 
 def path(volume: Volume) -> str:
     """The volume's file on its host."""
-    return f"{volume.options['directory']}/{names.volume(volume.id)}"
+    return volume.options.get("path") or f"{volume.options['directory']}/{names.volume(volume.id)}"
 
 
 def _address(monitor: str) -> tuple[str, str]:

@@ -63,6 +63,7 @@ def detach(app: App, name: str, volume: str) -> Report:
             )
         if wanted.boot:
             raise errors.Conflict(f"{name!r} boots from volume {volume!r}", hint="destroy the instance: its volumes are kept")
+        wishes.kept(name, wanted.volume)
         if wanted.status != "detaching":
             app.store.commit(run, [VolumeMove(wanted.volume.id, wanted.status, "detaching")])
         return _report(app, run, _update(app, run, name, 0))
@@ -102,6 +103,10 @@ def delete(app: App, names: Sequence[str]) -> tuple[str, ...]:
 def extend(app: App, volume: str, size: int) -> Report:
     """Make the volume larger, `size` in GiB, and the disk of the instance that has it. Raises NotFound, Conflict when it is smaller, HostError."""
     owner = _owner(app, find(app, volume))
+    if find(app, volume).volume.adopted:
+        raise errors.Conflict(
+            f"volume {volume!r} cannot grow", why="it is a file that came with an adopted guest", hint="grow it on the host"
+        )
 
     def work(run: Run) -> Report:
         record = find(app, volume)

@@ -42,6 +42,10 @@ def of(app: App, snapshot: Snapshot, wished: desired.Desired) -> Wishes:
     number = snapshot.next_volume
     for wish in wished.volumes.values():
         record = known.get(wish.name)
+        if record is None and wish.path:
+            why = "what is in it is whose guest it is, and no guest of it is recorded"
+            hint = "`orchestrator adopt HOST` takes in guests that others made"
+            raise errors.Conflict(f"volume {wish.name!r} is the file {wish.path}", wish.where, why, hint)
         if record is None:
             identity = names.volume_id(app.store.lineage, number)
             volume = volumes.bind(wish, wished, app.inventory.hosts, tuple(known.values()), identity)
@@ -87,6 +91,9 @@ def _grows(record: VolumeRecord, wish: desired.Volume) -> bool:
     was = record.volume
     image = was.image.name if was.image else None
     differences = [f"{name}: {getattr(was, name)} -> {getattr(wish, name)}" for name in FIXED if getattr(was, name) != getattr(wish, name)]
+    path = was.options.get("path", "")
+    differences += [f"path: {path or 'none'} -> {wish.path or 'none'}"] if path != wish.path else []
+    differences += [f"size: {was.size} -> {wish.size}; what came with a guest is not grown"] if was.adopted and wish.size > was.size else []
     differences += [f"image: {image or 'none'} -> {wish.image or 'none'}"] if image != wish.image else []
     differences += [f"size: {was.size} -> {wish.size}; a volume never shrinks"] if wish.size < was.size else []
     if differences:
@@ -104,6 +111,7 @@ def _attached(
     writes: list[AmendVolume | VolumeMove] = []
     for name, each in here.items():
         if name not in wanted and not each.leaving and not each.boot:
+            kept(instance.name, each.volume)
             writes.append(VolumeMove(each.volume.id, each.status, "detaching"))
             here[name] = dataclasses.replace(each, status="detaching")
     taken = {disk.device for disk in instance.disks} | {each.device for each in here.values()}
@@ -119,6 +127,7 @@ def _attached(
 def arriving(app: App, instance: Instance, record: VolumeRecord, taken: set[str]) -> Attachment:
     """The volume as a disk of the instance. Raises Conflict when it is another's, or a file of another host."""
     volume = record.volume
+    kept(instance.name, volume)
     if record.status != "available":
         homes = {each.instance.uuid: each.instance.name for each in app.store.records()}
         owner = f" by instance {homes.get(record.instance)!r}" if record.instance else ""
@@ -135,6 +144,15 @@ def arriving(app: App, instance: Instance, record: VolumeRecord, taken: set[str]
             f"volume {volume.name!r} cannot be attached to {instance.name!r}", why=why, hint="take a volume of another backend"
         )
     return Attachment(volume, volumes.free(taken))
+
+
+def kept(name: str, volume: Volume) -> None:
+    """Raises Conflict for a volume that comes and goes with its guest's own definition alone."""
+    if volume.adopted:
+        why = f"it is {volume.options['path']}, a part of the guest that was adopted with it"
+        raise errors.Conflict(
+            f"volume {volume.name!r} is neither attached to nor detached from {name!r}", why=why, hint="copy what is on it"
+        )
 
 
 def departed(instance: Instance) -> errors.Conflict:

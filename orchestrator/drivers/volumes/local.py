@@ -30,6 +30,8 @@ def plan(volume: Volume, facts: Facts) -> tuple[str, tuple[Action, ...]]:
     """Why, and what to do; what `fetch` does is done before."""
     path = volumes.path(volume)
     found = facts[size.Key(path)]
+    if volume.adopted:
+        return "volume is what was found", ()
     if isinstance(found, int):
         grow = (Command(("truncate", "-s", str(volume.bytes), "--", path)),) if found < volume.bytes else ()
         return ("volume is to grow" if grow else "volume is there"), grow
@@ -65,6 +67,8 @@ def _filled(volume: Volume, part: str) -> tuple[tuple[Action, ...], tuple[Action
 
 
 def expects(volume: Volume, facts: Facts) -> dict[Key, object]:
+    if volume.adopted:  # it may be of a format that grows while its guest writes
+        return {}
     found = facts[size.Key(volumes.path(volume))]
     image: dict[Key, object] = {cached.Key(base(volume)): cached.WHOLE} if volume.image and found is None else {}
     return {size.Key(volumes.path(volume)): max(found, volume.bytes) if isinstance(found, int) else volume.bytes, **image}
@@ -73,7 +77,8 @@ def expects(volume: Volume, facts: Facts) -> dict[Key, object]:
 def doom(volume: Volume, facts: Facts) -> tuple[Action, ...]:
     """Removes its data."""
     path = volumes.path(volume)
-    return (Command(("rm", "-f", "--", path, f"{path}.part")),) if facts[size.Key(path)] is not None else ()
+    part = () if volume.adopted else (f"{path}.part",)
+    return (Command(("rm", "-f", "--", path, *part)),) if facts[size.Key(path)] is not None else ()
 
 
 def doomed(volume: Volume) -> dict[Key, object]:

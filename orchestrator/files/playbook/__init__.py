@@ -64,6 +64,7 @@ def load(
     groups.check_rules(every, found)
     groups.check_members(every, found)
     volumes.check_attachments(every, found)
+    volumes.check_paths(every, found)
     server_groups.check(every, found)
     rolling.check_notify(every, found)
     images = nouns.images(every, {} if digests is None else digests, found)

@@ -11,7 +11,7 @@ import pydantic_core
 from pydantic import BeforeValidator, WithJsonSchema
 
 from orchestrator.files import image
-from orchestrator.files.playbook import batches, hints, networking, strict, values, words
+from orchestrator.files.playbook import batches, hints, networking, restarts, strict, values, words
 from orchestrator.files.playbook.properties import ExtraSpecs, ImageProperties
 from orchestrator.model import desired
 
@@ -71,12 +71,13 @@ def _boot_index(value: object) -> int:
 
 
 class VolumeEntry(strict.Entry):
-    """A disk with a life of its own; size in GiB."""
+    """A disk with a life of its own; size in GiB. `path`: a file of a guest that others made, recorded by adopt."""
 
     size: words.Gibibytes
     backend: Literal["local", "iscsi", "rbd"] = "local"
     image: words.Word | None = None
     read_only: words.Flag = False
+    path: words.Path | None = None
 
 
 class BlockDevice(strict.Strict):
@@ -153,6 +154,7 @@ class InstanceEntry(strict.Entry):
     tags: Annotated[tuple[Annotated[str, BeforeValidator(_server_tag)], ...], BeforeValidator(words.separated)] = ()
     state: Literal["active", "stopped", "absent"] = "active"
     notify: batches.Notify = ()
+    restart_policy: restarts.RestartPolicyEntry | None = None
     hosts: words.Pattern | None = None
 
     def placed_volumes(self) -> Iterator[tuple[str, tuple[int | str, ...]]]:
@@ -182,6 +184,7 @@ class Play(strict.Strict):
     throttle: batches.Throttle = 0
     order: batches.Order = "inventory"
     handlers: batches.Handlers = ()
+    restart_policy: restarts.RestartPolicyEntry | None = None
     keypairs: tuple[KeypairEntry, ...] = ()
     flavors: tuple[FlavorEntry, ...] = ()
     images: tuple[ImageEntry, ...] = ()

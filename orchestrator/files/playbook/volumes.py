@@ -14,7 +14,9 @@ MOST = 23  # of one instance: disks are vda to vdz, and the flavor may ask for t
 def volumes(all_entries: catalog.Catalog) -> dict[str, desired.Volume]:
     """The volumes by name."""
     return {
-        entry.name: desired.Volume(entry.name, entry.size, entry.backend, entry.image, entry.read_only, str(declared.node.mark))
+        entry.name: desired.Volume(
+            entry.name, entry.size, entry.backend, entry.image, entry.read_only, str(declared.node.mark), entry.path or ""
+        )
         for entry, declared in catalog.entries_of(all_entries, "volumes", entries.VolumeEntry)
     }
 
@@ -37,6 +39,14 @@ def check_attachments(all_entries: catalog.Catalog, found: findings.Findings) ->
         _check_boot(entry, declared, all_entries["volumes"], found)
 
 
+def check_paths(all_entries: catalog.Catalog, found: findings.Findings) -> None:
+    """Notes volumes that are to be a file that is there, and something else besides."""
+    for entry, declared in catalog.entries_of(all_entries, "volumes", entries.VolumeEntry):
+        if entry.path is not None and (entry.backend != "local" or entry.image is not None):
+            why = f"its backend is '{entry.backend}'" if entry.backend != "local" else "an image would be written over what is in it"
+            found.add(declared.place("path"), f"path '{entry.path:.64}' of volume '{entry.name}'", why, "leave one out")
+
+
 def _check_boot(
     entry: entries.InstanceEntry, declared: plays.Declared, known: Mapping[str, plays.Declared], found: findings.Findings
 ) -> None:
@@ -51,7 +61,7 @@ def _check_boot(
         why = f"the instance boots from volume '{entry.boot_volumes[0]:.64}' and from image '{entry.image:.64}'"
         found.add(place, title, why, "leave one out")
     volume = known.get(entry.boot_volumes[0])
-    if volume is not None and volume.entry is not None and volume.lacks("image"):
+    if volume is not None and volume.entry is not None and volume.lacks("image", "path"):
         found.add(place, title, f"volume '{volume.name}' is blank: there is nothing to boot from", "give the volume an image")
 
 

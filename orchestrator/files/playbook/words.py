@@ -6,6 +6,7 @@ Each says what it wants in the operator's words, and where it can, what to write
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from collections.abc import Callable
 from typing import Annotated
@@ -193,6 +194,14 @@ def ports(value: object) -> tuple[int, int]:
     return first, last
 
 
+def path(value: object) -> str:
+    """An absolute path of a host, in its usual form."""
+    found = bounded(4096)(value)
+    if not found.startswith("/") or found != posixpath.normpath(found) or found.startswith("//"):
+        raise bad("must be an absolute path", "without .., // and a slash at its end")
+    return found
+
+
 def each_once(value: tuple[str, ...]) -> tuple[str, ...]:
     """Names, none of them twice."""
     twice = next((name for number, name in enumerate(value) if name in value[:number]), None)
@@ -213,6 +222,7 @@ def pattern(value: object) -> str:
 
 Lines = Annotated[str, BeforeValidator(lines)]
 Text = Annotated[str, BeforeValidator(bounded(4096))]
+Path = Annotated[str, BeforeValidator(path)]
 ShortText = Annotated[str, BeforeValidator(bounded(255))]
 MetadataValue = Annotated[str, BeforeValidator(bounded(255)), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Word = Annotated[str, BeforeValidator(text)]

@@ -26,7 +26,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
         raise errors.HostError(
             f"volume {lost[0].name!r} is missing: {volumes.path(lost[0])}",
             why="what was written on it is gone with the file, and an empty one will not be put in its place",
-            hint=f"restore the file, or `orchestrator detach {instance.name} {lost[0].name}`",
+            hint="restore the file" if lost[0].adopted else f"restore the file, or `orchestrator detach {instance.name} {lost[0].name}`",
         )
     actions = tuple(action for volume in own for action in local.plan(volume, facts)[1])
     return Todo("volumes are missing, or to grow" if actions else "volumes are there" if own else "no volumes of this host", actions)

@@ -19,7 +19,7 @@ END = 'v() { virsh -q -c "$@"; }; v "$2" destroy --domain "$1" || { on=$(v "$2" 
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    return (domains.Key(instance.domain), *(link.Key(port.tap) for port in instance.ports))
+    return (domains.Key(instance.domain), *(link.Key(port.tap) for port in instance.ports if port.tap))
 
 
 def is_off(instance: Instance, facts: Facts) -> bool:
@@ -42,7 +42,7 @@ def end(instance: Instance) -> Command:
 def off(instance: Instance, facts: Facts) -> dict[Key, object]:
     """Facts once it is off: taps are gone with the process, and so is a domain that was not persistent."""
     found = facts[domains.Key(instance.domain)]
-    taps: dict[Key, object] = {link.Key(port.tap): None for port in instance.ports}
+    taps: dict[Key, object] = {link.Key(port.tap): None for port in instance.ports if port.tap}
     if not isinstance(found, domains.Domain):
         return {domains.Key(instance.domain): None}
     if found.state in OFF:

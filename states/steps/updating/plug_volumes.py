@@ -30,14 +30,14 @@ UNPLUG = (
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    return (plugged.Key(instance.domain),) if instance.volumes else ()
+    return (plugged.Key(instance.domain),) if _volumes(instance) else ()
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
-    found = facts[plugged.Key(instance.domain)] if instance.volumes else None
+    found = facts[plugged.Key(instance.domain)] if _volumes(instance) else None
     if not isinstance(found, tuple):
-        return Todo("no process has its volumes" if instance.volumes else "no volumes")
-    actions = tuple(action for each in instance.volumes for action in _act(instance, each, _size(found, each)))
+        return Todo("no process has its volumes" if _volumes(instance) else "no volumes")
+    actions = tuple(action for each in _volumes(instance) for action in _act(instance, each, _size(found, each)))
     return Todo("the guest has other volumes" if actions else "the guest has its volumes", actions)
 
 
@@ -46,10 +46,10 @@ def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
-    found = facts[plugged.Key(instance.domain)] if instance.volumes else None
+    found = facts[plugged.Key(instance.domain)] if _volumes(instance) else None
     if not isinstance(found, tuple):
         return {}
-    own = {each.volume.id for each in instance.volumes}
+    own = {each.volume.id for each in _volumes(instance)}
     others = [each for each in found if each.volume not in own]
     return {plugged.Key(instance.domain): tuple(sorted([*others, *_plugged(instance, found)]))}
 
@@ -58,8 +58,13 @@ def shares(instance: Instance) -> str | None:
     return None
 
 
+def _volumes(instance: Instance) -> list[Attachment]:
+    """Those that come and go: what a guest was found with is in its definition."""
+    return [each for each in instance.volumes if not each.volume.adopted]
+
+
 def _plugged(instance: Instance, found: tuple[plugged.Plugged, ...]) -> Iterator[plugged.Plugged]:
-    for each in instance.volumes:
+    for each in _volumes(instance):
         if not each.leaving:
             yield plugged.Plugged(each.volume.id, each.device, max(each.volume.bytes, _size(found, each) or 0))
 
