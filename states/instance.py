@@ -19,15 +19,23 @@ BLOCK_DEVICE_MAPPING = (
 SPAWNING = ("spawning.write_domain_xml", "spawning.define_domain", "spawning.start_domain")
 TEARDOWN = ("teardown.destroy_domain", "teardown.undefine_domain", "teardown.disconnect_volumes")
 RELEASE = "updating.release_volumes"
+LEAVE = "updating.release_ports"
 UPDATING = (
+    *NETWORKING,
     "block_device_mapping.create_disks",  # grown
     "block_device_mapping.fetch_volume_images",
     "block_device_mapping.create_volumes",
     "block_device_mapping.connect_volumes",
     *SPAWNING[:2],
     "updating.plug_volumes",
+    "updating.plug_interfaces",
     RELEASE,
+    LEAVE,
 )
+REBUILDING = "rebuilding.remove_disks"
+"""What alone, but for deletion, ends data: of what was given up by consent."""
+REBUILT = "rebuild_spawning"
+"""The state from which on everything has been made anew."""
 
 STATES = (
     State("BUILDING", "building", "scheduling", "BUILD", (), failure="ERROR"),
@@ -45,8 +53,8 @@ STATES = (
     State("ACTIVE", "active", None, "ACTIVE"),
     State("powering-off", None, "powering-off", "ACTIVE", ("teardown.shut_down_domain",), failure="ERROR"),
     State("STOPPED", "stopped", None, "SHUTOFF"),
-    State("powering-on", None, "powering-on", "SHUTOFF", (*NETWORKING, *BLOCK_DEVICE_MAPPING, *SPAWNING, RELEASE), failure="ERROR"),
-    State("rebooting_hard", None, "rebooting_hard", "HARD_REBOOT", TEARDOWN, failure="ERROR"),
+    State("powering-on", None, "powering-on", "SHUTOFF", (*NETWORKING, *BLOCK_DEVICE_MAPPING, *SPAWNING, RELEASE, LEAVE), failure="ERROR"),
+    State("rebooting_hard", None, "rebooting_hard", "HARD_REBOOT", (*TEARDOWN, LEAVE), failure="ERROR"),
     State(
         "reboot_pending_hard",
         None,
@@ -56,6 +64,16 @@ STATES = (
         failure="ERROR",
     ),
     State("reboot_started_hard", None, "reboot_started_hard", "HARD_REBOOT", SPAWNING, failure="ERROR"),
+    State("rebuilding", None, "rebuilding", "REBUILD", (*TEARDOWN, LEAVE, REBUILDING), failure="ERROR"),
+    State(
+        "rebuild_block_device_mapping",
+        None,
+        "rebuild_block_device_mapping",
+        "REBUILD",
+        NETWORKING + BLOCK_DEVICE_MAPPING,
+        failure="ERROR",
+    ),
+    State(REBUILT, None, "rebuild_spawning", "REBUILD", SPAWNING, failure="ERROR"),
     # What a guest has is changed while it runs, or is off. Nova has no task state for it; a failure leaves the guest as it is, with a fault.
     State("updating", None, None, "ACTIVE", UPDATING, failure="ACTIVE"),
     State("updating-off", None, None, "SHUTOFF", UPDATING, failure="STOPPED"),
@@ -71,7 +89,7 @@ EDGES = (
     Edge("build", ("BUILDING", "ERROR"), "networking"),
     Edge(DONE, ("networking",), "block_device_mapping"),
     Edge(DONE, ("block_device_mapping",), "spawning"),
-    Edge(DONE, ("spawning", "powering-on", "reboot_started_hard"), "ACTIVE"),
+    Edge(DONE, ("spawning", "powering-on", "reboot_started_hard", REBUILT), "ACTIVE"),
     Edge("stop", ("ACTIVE", "ERROR"), "powering-off"),
     Edge(DONE, ("powering-off",), "STOPPED"),
     Edge("start", ("STOPPED",), "powering-on"),
@@ -87,6 +105,10 @@ EDGES = (
     ),
     Edge(DONE, ("rebooting_hard",), "reboot_pending_hard"),
     Edge(DONE, ("reboot_pending_hard",), "reboot_started_hard"),
+    # Begun only where disks were given up by consent: what a guest has written on the others stays.
+    Edge("rebuild", (*REST, "rebuilding", "rebuild_block_device_mapping", REBUILT), "rebuilding"),
+    Edge(DONE, ("rebuilding",), "rebuild_block_device_mapping"),
+    Edge(DONE, ("rebuild_block_device_mapping",), REBUILT),
     Edge("delete", (*REST, *BUSY), "deleting"),
     Edge(DONE, ("deleting",), "DELETED"),
     # What the hypervisor says of power counts (nova `_sync_power_states`).

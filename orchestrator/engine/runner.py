@@ -193,7 +193,12 @@ def _check_fence(trackers: Sequence[Tracker]) -> None:
 def _arrive(tracker: Tracker, facts: Facts) -> list[Write]:
     found = facts.get(domains.Key(tracker.instance.domain))
     power = POWER.get(found.state, 0) if isinstance(found, domains.Domain) else 0
-    moves: list[Write] = [*tracker.advance(), *tracker.arrive(power), *attachments.settled(tracker.course)]
+    moves: list[Write] = [
+        *tracker.advance(),
+        *tracker.arrive(power),
+        *attachments.settled(tracker.course),
+        *attachments.done(tracker.course),
+    ]
     return [*moves, Remove(tracker.instance.uuid)] if tracker.course.rest.removes else moves
 
 

@@ -41,7 +41,15 @@ def _error(record: Record, wanted: str, facts: Facts) -> Verdict:
     why = f"it is in ERROR: {record.fault}"
     if not record.instance.launched:
         return Verdict("create", ("build",), why)
-    return Verdict("hard-reboot", ("hard_reboot",), why) if wanted == "active" else Verdict("stop", ("stop",), why)
+    if wanted != "active":
+        return Verdict("stop", ("stop",), why)
+    return rebuild(record) or Verdict("hard-reboot", ("hard_reboot",), why)
+
+
+def rebuild(record: Record) -> Verdict | None:
+    """The rebuild that is due, whatever state of rest it is in; None when none is."""
+    names = record.instance.renews
+    return Verdict("rebuild", ("rebuild",), f"to be made anew: {', '.join(names)}") if names else None
 
 
 def _active(record: Record, wanted: str, facts: Facts) -> Verdict:
@@ -50,10 +58,14 @@ def _active(record: Record, wanted: str, facts: Facts) -> Verdict:
         return (
             Verdict("stop", ("stop",), "it is to be stopped") if power else Verdict("stop", ("found_stopped",), "its domain is off already")
         )
+    if anew := rebuild(record):
+        return anew
     if power is None:
         return Verdict("hard-reboot", ("hard_reboot",), "its domain is not defined")
     if power == "":
         return Verdict("start", ("found_stopped", "start"), "its domain is off")
+    if record.instance.due == "reboot":
+        return Verdict("hard-reboot", ("hard_reboot",), "what was changed of it is true after a reboot")
     pending = _pending(record, facts)
     return Verdict("update", ("update",), pending) if pending else Verdict(NOTHING, (), f"domain is {power}")
 
@@ -63,6 +75,11 @@ def _pending(record: Record, facts: Facts) -> str:
     moving = [f"{each.volume.name} is {each.status}" for each in record.instance.volumes if each.status != "in-use"]
     if moving:
         return f"volume {', '.join(moving)}"
+    plugging = [f"{each.mac} on {each.network} is {each.status}" for each in record.instance.ports if each.status]
+    if plugging:
+        return f"port {', '.join(plugging)}"
+    if record.instance.due:
+        return "what was changed of it is to be defined"
     for name in (PLUG, CREATE, GROW):
         with contextlib.suppress(errors.HostError):  # what cannot be mended so is drift, and told as such
             todo = steps.find(name).plan(record.instance, facts)
@@ -73,6 +90,8 @@ def _pending(record: Record, facts: Facts) -> str:
 
 def _stopped(record: Record, wanted: str, facts: Facts) -> Verdict:
     running = bool(_power(record, facts))
+    if anew := rebuild(record):
+        return anew
     if wanted == "active":
         return (
             Verdict("start", ("found_running",), "its domain runs already")

@@ -58,6 +58,7 @@ def _render(instance: model.Instance) -> str:
             config_drive=config_drive_path(instance) if instance.config_drive else None,
             cdrom=made.cdrom((*(disk.device for disk in instance.disks), *(each.device for each in instance.volumes))),
             volumes=[(each, volumes.of(each.volume)) for each in instance.volumes if not each.leaving],
+            ports=[port for port in instance.ports if port.status != "detaching"],
             pinning=host_devices.pinning(instance, made.cells),
             addresses=[host_devices.address(device) for device in instance.devices],
             mtu=lambda port: instance.networks[port.network].link_mtu,
@@ -86,6 +87,15 @@ def device(instance: model.Instance, attachment: Attachment) -> str:
             device=attachment.device,
             source=volumes.of(attachment.volume),
         )
+    )
+
+
+def interface(instance: model.Instance, port: model.Port) -> str:
+    """The `<interface>` of one of the instance's ports by itself, as it is plugged into a running domain, and out."""
+    return (
+        _environment()
+        .get_template("domain/interface.xml.j2")
+        .render(hardware=hardware.of(instance.flavor, instance.image), port=port, mtu=lambda port: instance.networks[port.network].link_mtu)
     )
 
 

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from orchestrator.facts import others
 from orchestrator.facts.domain import SPLIT, URI
+from orchestrator.states.steps.updating import plug_interfaces
 from tests.fakes import coreutils, disks, iproute, volumes
 from tests.fakes.state import Directory, Domain, File, Link, Result, State, UnknownError, failed
 
@@ -47,6 +48,14 @@ def _command(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
             return _found(state, name, lambda state, domain: _blockresize(state, domain, path, int(size.removesuffix("B"))))
         case (verb, "--domain", name) if verb in VERBS:
             return _found(state, name, VERBS[verb])
+        case _:
+            return _devices(state, words, stdin)
+
+
+def _devices(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
+    match words:
+        case ("attach-device", "--live", "--domain", name, "--file", "/dev/stdin") if stdin.lstrip().startswith(b"<interface"):
+            return _found(state, name, lambda state, domain: _plug(state, domain, stdin))
         case _:
             return volumes.virsh(state, words, stdin, find)
 
@@ -252,6 +261,33 @@ def _blockresize(state: State, domain: Domain, path: str, size: int) -> Result:
     return Result()
 
 
+def _plug(state: State, domain: Domain, xml: bytes) -> Result:
+    root = ET.fromstring(xml)  # noqa: S314  # our own test data
+    head = "error: Failed to attach device from /dev/stdin\nerror: "
+    if not domain.active:
+        return failed(f"{head}Requested operation is not valid: domain is not running")
+    bridge, tap = _attribute(root, "source", "bridge"), _attribute(root, "target", "dev")
+    if bridge not in state.links:
+        return failed(f"{head}Cannot get interface MTU on '{bridge}': No such device")
+    if tap in state.links:
+        return failed(f"{head}Requested operation is not valid: The {tap} interface already exists")
+    domain.taps = (*domain.taps, tap)
+    state.links[tap] = Link("tun", True, bridge)
+    return Result()
+
+
+def _unplug(state: State, operands: tuple[str, ...], stdin: bytes) -> Result:
+    """The guest lets go of an interface, or, deaf, does not."""
+    identity, _, tap, *_ = operands
+    domain = find(state, identity)
+    if domain is None or not domain.active or domain.name in state.deaf:
+        return failed("the guest does not let go of it")
+    if tap in domain.taps:
+        domain.taps = tuple(each for each in domain.taps if each != tap)
+        iproute.remove(state, tap)
+    return Result()
+
+
 def _resume(state: State, domain: Domain) -> Result:
     if domain.state != "paused":
         return _invalid("resume", domain, "domain is already running" if domain.active else "domain is not running")
@@ -285,5 +321,6 @@ VERBS: dict[str, Callable[[State, Domain], Result]] = {
     "resume": _resume,
     "suspend": _suspend,
 }
+FED: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {plug_interfaces.UNPLUG: _unplug}
 PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {"virsh": virsh}
 SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {others.SCRIPT: everything_else}

@@ -34,8 +34,8 @@ def _sleep(seconds: float, timeout: int) -> Result:
 
 
 def _sh(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
-    if len(argv) > 3 and argv[1] == "-c" and argv[2] in volumes.SCRIPTS:
-        return volumes.SCRIPTS[argv[2]](state, argv[4:], stdin)
+    if len(argv) > 3 and argv[1] == "-c" and argv[2] in FED:
+        return FED[argv[2]](state, argv[4:], stdin)
     if len(argv) < 4 or argv[1] != "-c" or argv[2] not in SCRIPTS:
         raise UnknownError
     return SCRIPTS[argv[2]](state, argv[4:])
@@ -95,6 +95,8 @@ def _undefine_domain(state: State, operands: tuple[str, ...]) -> Result:
     return Result(int(libvirt.find(state, name) is not None), b"", undefined.err)
 
 
+FED = {**volumes.SCRIPTS, **libvirt.FED}
+"""Those that read what they are given."""
 SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     disk.SCRIPT: _headers,
     compute.SCRIPT: _compute,

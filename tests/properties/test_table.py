@@ -17,8 +17,9 @@ NOVA_VM_STATES = {
 NOVA_TASK_STATES = {
     *("scheduling", "networking", "block_device_mapping", "spawning", "powering-off", "powering-on", "deleting"),
     *("rebooting", "reboot_pending", "reboot_started", "rebooting_hard", "reboot_pending_hard", "reboot_started_hard"),
+    *("rebuilding", "rebuild_block_device_mapping", "rebuild_spawning"),
 }
-NOVA_STATUSES = {"ACTIVE", "BUILD", "DELETED", "ERROR", "HARD_REBOOT", "REBOOT", "SHUTOFF"}
+NOVA_STATUSES = {"ACTIVE", "BUILD", "DELETED", "ERROR", "HARD_REBOOT", "REBOOT", "REBUILD", "SHUTOFF"}
 """nova/compute/vm_states.py, task_states.py (those that have rows), nova/api/openstack/common.py."""
 
 WITHOUT_TASK = {"updating", "updating-off"}
@@ -113,9 +114,10 @@ def test_nothing_is_started_that_was_not_defined_before(state: State) -> None:
         assert "spawning.define_domain" in state.steps[: state.steps.index("spawning.start_domain")]
 
 
-def test_only_deletion_ends_data() -> None:
-    assert [state.name for state in table.STATES if ENDS_DATA in state.steps] == ["deleting"]
-    assert {edge.trigger for edge in table.EDGES if edge.dest == "deleting"} == {"delete"}
+@pytest.mark.parametrize(("step", "state", "trigger"), [(ENDS_DATA, "deleting", "delete"), (table.REBUILDING, "rebuilding", "rebuild")])
+def test_only_deletion_and_rebuild_end_data(step: str, state: str, trigger: str) -> None:
+    assert [row.name for row in table.STATES if step in row.steps] == [state]
+    assert {edge.trigger for edge in table.EDGES if edge.dest == state} == {trigger}
 
 
 @pytest.mark.parametrize("trigger", ["hard_reboot", "start", "stop", "found_stopped", "found_running"])
@@ -125,7 +127,7 @@ def test_no_way_from_a_power_verb_undoes_or_removes(trigger: str) -> None:
     ways = [
         table.TABLE.state(name) for name in reached(begun, DONE, FAIL, "hard_reboot", "start", "stop", "found_stopped", "found_running")
     ]
-    assert [state.name for state in ways if ENDS_DATA in state.steps or state.undoes] == []
+    assert [state.name for state in ways if {ENDS_DATA, table.REBUILDING} & set(state.steps) or state.undoes] == []
 
 
 def test_only_what_never_ran_is_undone() -> None:

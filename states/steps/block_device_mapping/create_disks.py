@@ -1,7 +1,7 @@
 """The instance's own disk files: qcow2 overlays on their bases (nova imagebackend Qcow2 `create_qcow2_image`).
 
-An overlay of an instance that has run once holds data. If it is missing, that is an error: it is never made again silently. One that is smaller
-than it is to be grows where it is, under a running guest too; none ever shrinks.
+An overlay of an instance that has run once holds data. If it is missing, that is an error: it is never made again silently, but by a rebuild that was
+consented to. One that is smaller than it is to be grows where it is, under a running guest too; none ever shrinks.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ def plan(instance: Instance, facts: Facts) -> Todo:
                 why=f"it is {found.format} on {found.backing or 'no base'}, not qcow2 on {disk.base.path}",
                 hint="look at the file; nothing was changed",
             )
-    if missing and instance.launched:
+    lost = [disk for disk in missing if disk.name not in instance.renews]
+    if lost and instance.launched:
         raise errors.HostError(
-            f"disk {missing[0].path} is missing",
+            f"disk {lost[0].path} is missing",
             why="the instance has run: what was written on it is gone with the file, and an empty one will not be put in its place",
             hint=f"restore the file, or `orchestrator destroy {instance.name}`",
         )

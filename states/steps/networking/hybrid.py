@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from orchestrator.commands.command import Command
 from orchestrator.facts import link, ovs
-from orchestrator.facts.gather import Key
+from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import fabric, names
 from orchestrator.model.instance import Instance, Port
 
@@ -50,6 +50,22 @@ class Plug:
 def plugs(instance: Instance) -> tuple[Plug, ...]:
     """Those of its ports on Open vSwitch."""
     return tuple(_plug(instance, port, port.switch) for port in instance.ports if port.switch)
+
+
+def staying(instance: Instance) -> tuple[Plug, ...]:
+    """Those that are not to leave it."""
+    return tuple(plug for plug in plugs(instance) if plug.port.status != "detaching")
+
+
+def leaving(instance: Instance) -> tuple[Plug, ...]:
+    """Those that are."""
+    return tuple(plug for plug in plugs(instance) if plug.port.status == "detaching")
+
+
+def there(plug: Plug, facts: Facts) -> set[Key]:
+    """What there is of it. An Open vSwitch that does not answer may still know the port of a device that is there."""
+    found = {key for key in plug.keys if facts[key] is not None}
+    return found | ({ovs.Key(plug.devices[2])} if link.Key(plug.devices[2]) in found else set())
 
 
 def _plug(instance: Instance, port: Port, switch: str) -> Plug:

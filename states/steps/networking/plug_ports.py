@@ -33,22 +33,22 @@ ovs-vsctl --timeout=30 -- add-port "$switch" "$far" "tag=$tag" -- set Interface 
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    return tuple(key for plug in hybrid.plugs(instance) for key in plug.keys)
+    return tuple(key for plug in hybrid.staying(instance) for key in plug.keys)
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
-    actions = tuple(_command(plug) for plug in hybrid.plugs(instance) if not _plugged(plug, facts))
+    actions = tuple(_command(plug) for plug in hybrid.staying(instance) if not _plugged(plug, facts))
     return Todo("port not plugged, or not as it should be" if actions else "ports are plugged", actions)
 
 
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
     """What was missing of each port; what was there stays."""
-    plugs = hybrid.plugs(instance)
+    plugs = hybrid.staying(instance)
     return tuple(action for plug in plugs for action in hybrid.removal(plug, {key for key in plug.keys if facts[key] is None}))
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
-    return {key: value for plug in hybrid.plugs(instance) for key, value in plug.wanted.items()}
+    return {key: value for plug in hybrid.staying(instance) for key, value in plug.wanted.items()}
 
 
 def shares(instance: Instance) -> str | None:

@@ -16,7 +16,7 @@ PATIENCE = 30.0
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    return (domains.Key(instance.domain), *(link.Key(port.tap) for port in instance.ports))
+    return (domains.Key(instance.domain), *(link.Key(port.tap) for port in instance.ports if port.tap))
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
@@ -44,7 +44,8 @@ def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
     found = facts[domains.Key(instance.domain)]
     before = found if isinstance(found, domains.Domain) else domains.Domain(instance.uuid, "running")
-    taps: dict[Key, object] = {link.Key(port.tap): link.Link("tun", port.bridge, True) for port in instance.ports}
+    staying = (port for port in instance.ports if port.tap and port.status != "detaching")
+    taps: dict[Key, object] = {link.Key(port.tap): link.Link("tun", port.bridge, True) for port in staying}
     return {domains.Key(instance.domain): dataclasses.replace(before, state="running"), **taps}
 
 

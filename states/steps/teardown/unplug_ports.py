@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from orchestrator.commands.command import Action
-from orchestrator.facts import link, ovs
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.instance import Instance
 from orchestrator.states.step import Todo
@@ -17,7 +16,7 @@ def needs(instance: Instance) -> tuple[Key, ...]:
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
-    actions = tuple(action for plug in hybrid.plugs(instance) for action in hybrid.removal(plug, _there(plug, facts)))
+    actions = tuple(action for plug in hybrid.plugs(instance) for action in hybrid.removal(plug, hybrid.there(plug, facts)))
     return Todo("ports are plugged" if actions else "no port is plugged", actions)
 
 
@@ -31,9 +30,3 @@ def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
 
 def shares(instance: Instance) -> str | None:
     return None
-
-
-def _there(plug: hybrid.Plug, facts: Facts) -> set[Key]:
-    """What there is of it. An Open vSwitch that does not answer may still know the port of a device that is there."""
-    found = {key for key in plug.keys if facts[key] is not None}
-    return found | ({ovs.Key(plug.devices[2])} if link.Key(plug.devices[2]) in found else set())

@@ -1,0 +1,1 @@
+"""Making a guest's own disks anew, with the operator's consent."""
