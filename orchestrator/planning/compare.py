@@ -35,7 +35,12 @@ def amended(instance: Instance, request: InstanceRequest, desired: Desired, anew
     pairs = zip(instance.ports, request.networks, strict=False)
     ports = tuple(_secured(port, wish, request, desired) for port, wish in pairs)
     grown = _imaged(_grown(instance, desired.flavors[request.flavor]), desired.images.get(request.image), anew)
-    asked = dataclasses.replace(grown, requested_zone=request.availability_zone, scheduler_hints=request.scheduler_hints)
+    asked = dataclasses.replace(
+        grown,
+        requested_zone=request.availability_zone,
+        scheduler_hints=request.scheduler_hints,
+        restart_policy=request.restart_policy,
+    )
     return dataclasses.replace(asked, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
 
 

@@ -77,6 +77,7 @@ def bind(request: InstanceRequest, to: Binding, ports: Sequence[Port] = ()) -> I
         cpusets=tuple(_cpuset(to.place, cell) for cell in cells),
         requested_zone=request.availability_zone,
         scheduler_hints=request.scheduler_hints,
+        restart_policy=request.restart_policy,
     )
     return volumes.attach(request, to.volumes, made, host)
 

@@ -8,7 +8,18 @@ import dataclasses
 from collections.abc import Mapping, MutableMapping
 
 from orchestrator.files import image
-from orchestrator.files.playbook import catalog, entries, findings, named_files, networking, plays, properties, selection, server_groups
+from orchestrator.files.playbook import (
+    catalog,
+    entries,
+    findings,
+    named_files,
+    networking,
+    plays,
+    properties,
+    restarts,
+    selection,
+    server_groups,
+)
 from orchestrator.model import desired, errors
 
 GIBIBYTE = 1 << 30
@@ -140,6 +151,7 @@ def _instance(entry: entries.InstanceEntry, declared: plays.Declared, found: fin
         scheduler_hints=server_groups.scheduler_hints(entry),
         project=entry.project,
         notify=entry.notify,
+        restart_policy=restarts.policy(entry.restart_policy, declared.play.restart_policy),
     )
 
 
