@@ -37,6 +37,10 @@ REBUILDING = "rebuilding.remove_disks"
 REBUILT = "rebuild_spawning"
 """The state from which on everything has been made anew."""
 
+REPAIRING = (*NETWORKING, *BLOCK_DEVICE_MAPPING, *SPAWNING[:2])
+AWAKE = ("spawning.continue_process", "spawning.start_domain", "updating.plug_volumes", "updating.plug_interfaces")
+"""Of a guest that runs, or stands still."""
+
 STATES = (
     State("BUILDING", "building", "scheduling", "BUILD", (), failure="ERROR"),
     State("networking", "building", "networking", "BUILD", NETWORKING, failure="ERROR", undoes=True),
@@ -78,12 +82,25 @@ STATES = (
     State("updating", None, None, "ACTIVE", UPDATING, failure="ACTIVE"),
     State("updating-off", None, None, "SHUTOFF", UPDATING, failure="STOPPED"),
     State("ERROR", "error", None, "ERROR"),
-    State("deleting", None, "deleting", "ACTIVE", (*TEARDOWN, "teardown.unplug_ports", "teardown.remove_directory"), failure="ERROR"),
+    # What is broken around a guest is mended where it is; nothing in these rows ends its process. Nova has no such thing.
+    State("repairing", None, None, "ACTIVE", (*REPAIRING, *AWAKE), failure="ACTIVE"),
+    State("repairing-off", None, None, "SHUTOFF", REPAIRING, failure="STOPPED"),
+    State("repairing-error", None, None, "ERROR", (*REPAIRING, *AWAKE), failure="ERROR"),
+    State("ending_process", None, "rebooting_hard", "HARD_REBOOT", ("teardown.end_process",), failure="ERROR"),
+    State(
+        "deleting",
+        None,
+        "deleting",
+        "ACTIVE",
+        ("teardown.end_process", *TEARDOWN, "teardown.unplug_ports", "teardown.remove_directory"),
+        failure="ERROR",
+    ),
     State("DELETED", "deleted", None, "DELETED", removes=True),
 )
 
 BUSY = tuple(state.name for state in STATES if state.busy)
 REST = ("ACTIVE", "STOPPED", "ERROR")
+REPAIRS = ("repairing", "repairing-off", "repairing-error")
 
 EDGES = (
     Edge("build", ("BUILDING", "ERROR"), "networking"),
@@ -111,6 +128,16 @@ EDGES = (
     Edge(DONE, ("rebuild_block_device_mapping",), REBUILT),
     Edge("delete", (*REST, *BUSY), "deleting"),
     Edge(DONE, ("deleting",), "DELETED"),
+    Edge("repair", ("ACTIVE", "repairing"), "repairing"),
+    Edge("repair", ("STOPPED", "repairing-off"), "repairing-off"),
+    Edge("repair", ("ERROR", "repairing-error"), "repairing-error"),
+    Edge(DONE, ("repairing", "repairing-error"), "ACTIVE"),
+    Edge(DONE, ("repairing-off",), "STOPPED"),
+    # A process that libvirt has forgotten is ended on demand alone; else whatever would start another one beside it stops.
+    Edge("reclaim", (*REST, "powering-off", "powering-on", *REPAIRS, "ending_process"), "ending_process"),
+    Edge("reclaim", ("rebooting_hard", "reboot_pending_hard", "reboot_started_hard"), "ending_process"),
+    Edge("hard_reboot", (*REPAIRS, "ending_process"), "rebooting_hard"),
+    Edge(DONE, ("ending_process",), "rebooting_hard"),
     # What the hypervisor says of power counts (nova `_sync_power_states`).
     Edge("found_stopped", ("ACTIVE",), "STOPPED"),
     Edge("found_running", ("STOPPED",), "ACTIVE"),

@@ -13,9 +13,9 @@ from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
 # libvirt gives each QEMU `-uuid UUID` (qemu_command.c `qemuBuildCommandLine`). One grep reads every command line; [u] keeps it from finding itself. A
-# process that has ended, but is not waited for, has no command line. The third word of stat(5) is its state; what it is called may hold anything. The
-# script is given `-uuid self`: who does not find that did not look.
-SCRIPT = r"""pid=
+# process that has ended, but is not waited for, has no command line. The third word of stat(5) is its state; what it is called may hold anything.
+PROCESSES = r"""processes() {
+pid=
 for line in $(grep -sazHxA1 -e '-[u]uid' /proc/[0-9]*/cmdline | tr '\0' '\n'); do
   case $line in
     /proc/*/cmdline:-uuid) pid=${line#/proc/}; pid=${pid%%/*}; continue ;;
@@ -26,8 +26,12 @@ for line in $(grep -sazHxA1 -e '-[u]uid' /proc/[0-9]*/cmdline | tr '\0' '\n'); d
   { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || continue
   stat=${stat##*) }
   echo "$pid ${stat%% *} ${line#*/cmdline-}"
-done"""
+done
+}"""
+"""Shell: pid, state and uuid of each, a line each."""
 SELF = "self"
+SCRIPT = f"{PROCESSES}\nprocesses"
+"""It is given `-uuid self`: who does not find that did not look."""
 FOUND = re.compile(r"([0-9]+) (\S) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
@@ -49,18 +53,13 @@ class Every:
         return "QEMU processes"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Process:
-    """`state` in the kernel's letters (proc(5)): R, S, D as it works, T when somebody stopped it. One of a uuid is as good as another."""
+    """`stopped`: by a signal (SIGSTOP), or by a debugger: it answers nobody, and libvirt still calls its guest running."""
 
     uuid: str
-    pid: int = field(compare=False)
-    state: str = field(default="S", compare=False)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether a signal stopped it: it answers nobody, and libvirt still calls it running."""
-        return self.state in ("T", "t")
+    pid: int = field(compare=False)  # another one each time
+    stopped: bool = False
 
 
 def commands(keys: Sequence[object]) -> tuple[Command, ...]:
@@ -76,7 +75,7 @@ def parse(keys: Sequence[object], records: Sequence[Record]) -> dict[object, obj
             why=records[0].error.strip() or "what looked for them did not find itself",
             hint="see `orchestrator doctor`",
         )
-    found = [Process(match[3], int(match[1]), match[2]) for match in map(FOUND.fullmatch, lines) if match]
+    found = [Process(match[3], int(match[1]), match[2] in "Tt") for match in map(FOUND.fullmatch, lines) if match]
     every = tuple(sorted(found, key=lambda each: (each.uuid, each.pid)))
     by_uuid = {each.uuid: each for each in reversed(every)}
     return {key: by_uuid.get(key.uuid) if isinstance(key, Key) else every for key in keys}

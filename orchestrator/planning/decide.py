@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 
 from orchestrator.facts import domain as domains
+from orchestrator.facts import qemu
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
 from orchestrator.model.instance import Record
@@ -54,10 +55,10 @@ def rebuild(record: Record) -> Verdict | None:
 
 def _active(record: Record, wanted: str, facts: Facts) -> Verdict:
     power = _power(record, facts)
+    if wanted == "stopped" and (power or unmanaged(record, facts)):
+        return Verdict("stop", ("stop",), "it is to be stopped")
     if wanted == "stopped":
-        return (
-            Verdict("stop", ("stop",), "it is to be stopped") if power else Verdict("stop", ("found_stopped",), "its domain is off already")
-        )
+        return Verdict("stop", ("found_stopped",), "its domain is off already")
     if anew := rebuild(record):
         return anew
     if power is None:
@@ -100,8 +101,16 @@ def _stopped(record: Record, wanted: str, facts: Facts) -> Verdict:
         )
     if running:
         return Verdict("stop", ("found_running", "stop"), "its domain runs")
+    if process := unmanaged(record, facts):
+        return Verdict("stop", ("found_running", "stop"), f"QEMU process {process.pid} runs it, and libvirt does not know of that")
     pending = _pending(record, facts)
     return Verdict("update", ("update",), pending) if pending else Verdict(NOTHING, (), "domain is off")
+
+
+def unmanaged(record: Record, facts: Facts) -> qemu.Process | None:
+    """The QEMU process of the instance, when libvirt knows of none."""
+    found = facts[qemu.Key(record.instance.uuid)]
+    return found if isinstance(found, qemu.Process) and not _power(record, facts) else None
 
 
 def _power(record: Record, facts: Facts) -> str | None:

@@ -44,7 +44,8 @@ def chain(state: State, path: str) -> list[str]:
 
 def written_by(state: State) -> dict[str, str]:
     """Disk files that a running domain has locked for writing, and by whom."""
-    return {path: domain.name for domain in state.domains.values() if domain.active for path in domain.locks}
+    running = {path: domain.name for domain in state.domains.values() if domain.active for path in domain.locks}
+    return running | {path: each.uuid for each in state.strays.values() for path in each.locks}
 
 
 def qemu_img(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:

@@ -172,7 +172,7 @@ def _start(state: State, domain: Domain) -> Result:
     if why:
         return _refused("start", domain, why)
     state.numbers += 1
-    domain.state, domain.number = "running", state.numbers
+    domain.state, domain.number, domain.pid = "running", state.numbers, 1000 + state.numbers
     domain.locks = tuple(_source(disk) for disk in _files(root) if disk.find("readonly") is None)
     domain.volumes = {uuid: (device, 1 << 30) for uuid, device in volumes.plugged(root).items()}
     taps = {_attribute(each, "target", "dev"): _attribute(each, "source", "bridge") for each in root.iter("interface")}

@@ -10,7 +10,7 @@ from orchestrator.facts import compute, disk, domain, hypervisor, kvm
 from orchestrator.states.steps.block_device_mapping import create_disks
 from orchestrator.states.steps.spawning import define_domain
 from orchestrator.states.steps.teardown import power, shut_down_domain
-from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, netfilter, openvswitch, volumes
+from tests.fakes import coreutils, disks, images, iproute, libvirt, namespaces, netfilter, openvswitch, processes, volumes
 from tests.fakes.state import Directory, Result, State, UnknownError, failed
 
 
@@ -112,6 +112,7 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     **namespaces.SCRIPTS,
     **netfilter.SCRIPTS,
     **openvswitch.SCRIPTS,
+    **processes.SCRIPTS,
 }
 PROGRAMS = {
     **coreutils.PROGRAMS,

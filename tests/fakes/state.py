@@ -108,6 +108,8 @@ class Domain:
     taps: tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
     volumes: dict[str, tuple[str, int]] = field(default_factory=dict)  # of its process: by id, the disk and its size
+    pid: int = 0  # its process; a stopped one (SIGSTOP) answers nobody
+    stopped: bool = False
 
     @property
     def active(self) -> bool:
@@ -116,6 +118,16 @@ class Domain:
     def end(self) -> None:
         """Its process is gone."""
         self.state, self.number, self.taps, self.locks, self.volumes = "shut off", 0, (), (), {}
+        self.pid, self.stopped = 0, False
+
+
+@dataclass(slots=True)
+class Stray:
+    """A QEMU process that libvirt has forgotten."""
+
+    uuid: str
+    taps: tuple[str, ...]
+    locks: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -198,6 +210,7 @@ class State:
     epochs: dict[str, int] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     numbers: int = 0  # libvirt ids given so far
+    strays: dict[int, Stray] = field(default_factory=dict)  # by pid
 
     @property
     def boot_id(self) -> str:
@@ -219,5 +232,5 @@ class State:
         self.namespaces, self.outlets, self.forwards = {}, {}, False
         self.filters, self.sets = {}, {}
         self.epochs, self.jobs, self.numbers = {}, {}, 0
-        self.secrets, self.targets = {}, {}
+        self.secrets, self.targets, self.strays = {}, {}, {}
         self.boots += 1

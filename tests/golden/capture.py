@@ -15,7 +15,7 @@ from pathlib import Path
 
 from orchestrator.commands import script
 from orchestrator.commands.command import Batch, Command, Lane
-from orchestrator.facts import compute, digest, disk, domain, file, gather, hypervisor, job, kvm, link, others
+from orchestrator.facts import compute, digest, disk, domain, file, gather, hypervisor, job, kvm, link, others, qemu
 
 FOLDER = Path(__file__).parent / "facts"
 PATH = "/var/lib/nova/instances"
@@ -76,6 +76,15 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     ),
     "others/known": ("", (others.Key(PATH, EVERY),)),
     "others/no_libvirtd": ("hide_socket", (others.Key(PATH),)),
+    **{
+        f"qemu/{name}": (scene, (qemu.Key(EVERY.split()[0]), qemu.Every()))
+        for name, scene in (
+            ("none", "show_socket"),
+            ("running", "define instance-0000000a; start instance-0000000a"),
+            ("stopped", "signal instance-0000000a STOP"),
+            ("going_on", "signal instance-0000000a CONT"),
+        )
+    },
 }
 
 

@@ -22,8 +22,8 @@ NOVA_TASK_STATES = {
 NOVA_STATUSES = {"ACTIVE", "BUILD", "DELETED", "ERROR", "HARD_REBOOT", "REBOOT", "REBUILD", "SHUTOFF"}
 """nova/compute/vm_states.py, task_states.py (those that have rows), nova/api/openstack/common.py."""
 
-WITHOUT_TASK = {"updating", "updating-off"}
-"""Nova attaches volumes without a task state."""
+WITHOUT_TASK = {"updating", "updating-off", *table.REPAIRS}
+"""Nova attaches volumes without a task state, and repairs nothing."""
 
 BUSY = tuple(state for state in table.STATES if state.busy and state.name != table.TABLE.initial)
 ROWS = pytest.mark.parametrize("state", table.STATES, ids=lambda state: state.name)
@@ -120,7 +120,7 @@ def test_only_deletion_and_rebuild_end_data(step: str, state: str, trigger: str)
     assert {edge.trigger for edge in table.EDGES if edge.dest == state} == {trigger}
 
 
-@pytest.mark.parametrize("trigger", ["hard_reboot", "start", "stop", "found_stopped", "found_running"])
+@pytest.mark.parametrize("trigger", ["hard_reboot", "start", "stop", "found_stopped", "found_running", "repair", "reclaim"])
 def test_no_way_from_a_power_verb_undoes_or_removes(trigger: str) -> None:
     """Whatever fails on the way, and however often the verb is given again."""
     begun = {edge.dest for edge in table.EDGES if edge.trigger == trigger}

@@ -9,7 +9,7 @@ from dataclasses import replace
 from orchestrator.model.instance import Instance
 from orchestrator.rendering import domain as rendering
 from orchestrator.states.steps.spawning import write_domain_xml
-from tests.fakes import iproute
+from tests.fakes import iproute, processes
 from tests.fakes.state import Directory, Domain, File, Link, State, Switch
 
 Event = Callable[[State, Instance], None]
@@ -74,6 +74,11 @@ def domain(**changes: object) -> Event:
             setattr(state.domains[instance.domain], name, value)
 
     return arrange
+
+
+def forgotten(state: State, instance: Instance) -> None:
+    """libvirt's status files lost: it knows of no process, and the process lives."""
+    processes.forget(state, state.domains[instance.domain])
 
 
 def foreign(power: str = "shut off") -> Event:

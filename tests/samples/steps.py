@@ -30,6 +30,7 @@ PLUG, DIRECTORY, IMAGE = "networking.plug_ports", "block_device_mapping.make_dir
 EPHEMERAL, SWAP = "block_device_mapping.make_ephemeral_base", "block_device_mapping.make_swap_base"
 DISKS, CONFIG_DRIVE = "block_device_mapping.create_disks", "block_device_mapping.write_config_drive"
 XML, DEFINE, START = "spawning.write_domain_xml", "spawning.define_domain", "spawning.start_domain"
+CONTINUE, END = "spawning.continue_process", "teardown.end_process"
 DESTROY, SHUT_DOWN, UNDEFINE = "teardown.destroy_domain", "teardown.shut_down_domain", "teardown.undefine_domain"
 UNPLUG, REMOVE = "teardown.unplug_ports", "teardown.remove_directory"
 
@@ -103,6 +104,10 @@ SPAWNING = (
     Case(START, "two_ports", TWO, after=DEFINE),
     Case(START, "running", PLAIN, after=START),
     Case(START, "paused", PLAIN, events.domain(state="paused"), after=START),
+    Case(START, "forgotten", PLAIN, events.forgotten, after=START, blocked=True),
+    Case(CONTINUE, "off", PLAIN, after=DEFINE),
+    Case(CONTINUE, "running", PLAIN, after=START),
+    Case(CONTINUE, "standing_still", PLAIN, events.domain(stopped=True), after=START),
 )
 
 
@@ -121,6 +126,11 @@ def _off(step: str) -> tuple[Case, ...]:
 TEARDOWN = (
     *_off(DESTROY),
     *_off(SHUT_DOWN),
+    Case(SHUT_DOWN, "forgotten", PLAIN, events.forgotten, after=START, blocked=True),
+    Case(DESTROY, "forgotten", PLAIN, events.forgotten, after=START),
+    Case(END, "none", PLAIN, after=DEFINE),
+    Case(END, "running", PLAIN, after=START),
+    Case(END, "forgotten", TWO, events.forgotten, after=START),
     Case(SHUT_DOWN, "deaf", PLAIN, lambda state, instance: state.deaf.add(instance.domain), after=START),
     Case(UNDEFINE, "absent", PLAIN),
     Case(UNDEFINE, "shut_off", PLAIN, after=DEFINE),

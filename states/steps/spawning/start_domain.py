@@ -6,7 +6,7 @@ import dataclasses
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import domain as domains
-from orchestrator.facts import link
+from orchestrator.facts import link, qemu
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.instance import Instance
 from orchestrator.states.step import Todo
@@ -16,10 +16,15 @@ PATIENCE = 30.0
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    return (domains.Key(instance.domain), *(link.Key(port.tap) for port in instance.ports if port.tap))
+    return (
+        domains.Key(instance.domain),
+        qemu.Key(instance.uuid),
+        *(link.Key(port.tap) for port in instance.ports if port.tap),
+    )
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
+    power.refuse_unmanaged(instance, facts)
     found = facts[domains.Key(instance.domain)]
     state = found.state if isinstance(found, domains.Domain) else "not defined"
     if state == "running":
@@ -46,7 +51,8 @@ def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
     before = found if isinstance(found, domains.Domain) else domains.Domain(instance.uuid, "running")
     staying = (port for port in instance.ports if port.tap and port.status != "detaching")
     taps: dict[Key, object] = {link.Key(port.tap): link.Link("tun", port.bridge, True) for port in staying}
-    return {domains.Key(instance.domain): dataclasses.replace(before, state="running"), **taps}
+    process = facts[qemu.Key(instance.uuid)] or qemu.Process(instance.uuid, 0)
+    return {domains.Key(instance.domain): dataclasses.replace(before, state="running"), qemu.Key(instance.uuid): process, **taps}
 
 
 def shares(instance: Instance) -> str | None:

@@ -6,7 +6,7 @@ import dataclasses
 
 from orchestrator.commands.command import Command
 from orchestrator.facts import domain as domains
-from orchestrator.facts import link
+from orchestrator.facts import link, qemu
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Instance
@@ -19,7 +19,27 @@ END = 'v() { virsh -q -c "$@"; }; v "$2" destroy --domain "$1" || { on=$(v "$2" 
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    return (domains.Key(instance.domain), *(link.Key(port.tap) for port in instance.ports if port.tap))
+    return (
+        domains.Key(instance.domain),
+        qemu.Key(instance.uuid),
+        *(link.Key(port.tap) for port in instance.ports if port.tap),
+    )
+
+
+def unmanaged(instance: Instance, facts: Facts) -> qemu.Process | None:
+    """The instance's QEMU process when libvirt knows of none: its status files (/run/libvirt/qemu) were lost, say. It has the disks open."""
+    process = facts[qemu.Key(instance.uuid)]
+    return process if isinstance(process, qemu.Process) and is_off(instance, facts) else None
+
+
+def refuse_unmanaged(instance: Instance, facts: Facts) -> None:
+    """Raises HostError when the instance's process lives and libvirt does not know it: neither can libvirt end it, nor may another one be started."""
+    if process := unmanaged(instance, facts):
+        raise errors.HostError(
+            f"unmanaged QEMU: process {process.pid} runs the guest, and libvirt does not know of it",
+            why=f"it was started with -uuid {instance.uuid}, and has the disks open: a second one beside it would destroy what is on them",
+            hint=f"`orchestrator hard-reboot {instance.name} --repair` ends it and starts the guest anew",
+        )
 
 
 def is_off(instance: Instance, facts: Facts) -> bool:
@@ -49,5 +69,6 @@ def off(instance: Instance, facts: Facts) -> dict[Key, object]:
         return {domains.Key(instance.domain): found}
     return {
         domains.Key(instance.domain): dataclasses.replace(found, state="shut off") if found.persistent else None,
+        qemu.Key(instance.uuid): None,
         **taps,
     }

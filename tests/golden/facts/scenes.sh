@@ -40,6 +40,11 @@ leavings() {
   cd "$at/.."; mkdir -p "$(uuid kept)" "$(uuid kept)_del" "$(uuid gone)" "$(uuid half)_del" "$(uuid odd)-x"; ln -sfn / "$(uuid link)"
 }
 hide_socket() { mv /run/libvirt/libvirt-sock /run/libvirt/gold-sock; }
+show_socket() {
+  [ ! -e /run/libvirt/gold-sock ] || mv /run/libvirt/gold-sock /run/libvirt/libvirt-sock
+  virsh list --name | while read -r each; do case $each in *instance-0000000[a-d]*) virsh destroy "$each" ;; esac; done
+}
+signal() { kill "-$2" "$(cat /run/libvirt/qemu/"$1".pid)"; sleep 1; }
 links() {
   mv /run/libvirt/gold-sock /run/libvirt/libvirt-sock
   ip link add gold-down type bridge
