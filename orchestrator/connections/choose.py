@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from orchestrator.commands.command import Batch, Record
 from orchestrator.connections import local, ssh, watchdog
 from orchestrator.model.host import Host
+
+if TYPE_CHECKING:
+    from orchestrator.connections import events
 
 
 class ChosenTransport:
@@ -23,6 +28,10 @@ class ChosenTransport:
         """Run the batch on the host; see the port."""
         chosen = self._local if host.connection == "local" else self._ssh
         return chosen.run(host, batch, on_record)
+
+    def stream(self, host: Host, argv: Sequence[str]) -> contextlib.AbstractContextManager[events.Far]:
+        """A command on the host, its stdin and stdout; see SshTransport."""
+        return self._local.stream(host, argv) if host.connection == "local" else self._ssh.stream(host, argv)
 
     def open(self, hosts: Iterable[Host], forks: int) -> None:
         """Begin to connect to those that are reached over SSH; see SshTransport."""

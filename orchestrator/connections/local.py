@@ -6,13 +6,15 @@ import collections
 import contextlib
 import os
 import selectors
+import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from orchestrator.commands.command import Batch, Record
 from orchestrator.connections import exchange, watchdog
+from orchestrator.model import errors
 from orchestrator.model.host import Host
 
 RECEIVE = 256 * 1024
@@ -29,12 +31,29 @@ class LocalTransport:
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         """Run the batch here; see the port. Raises Unreachable, OutcomeUnknown, and HostError when it was refused untouched."""
         talk = exchange.Exchange(f"{host.name} (local)", batch, on_record)
-        prefix = ("sudo", "-n", "--") if host.become and os.geteuid() != 0 else ()
         with self._lock:
             self._trips[host.name] += 1
-        with _session((*prefix, "sh", "-c", talk.script.bootstrap), talk) as process:
+        with _session((*_root(host), "sh", "-c", talk.script.bootstrap), talk) as process:
             _converse(process, talk, self._silence)
         return talk.results()
+
+    @contextlib.contextmanager
+    def stream(self, host: Host, argv: Sequence[str]) -> Iterator[socket.socket]:
+        """A command here, its stdin and stdout as a socket, for as long as the block lasts. Raises Unreachable."""
+        near, far = socket.socketpair()
+        with near, far:
+            try:
+                process = subprocess.Popen(
+                    (*_root(host), *argv), stdin=far.fileno(), stdout=far.fileno(), stderr=subprocess.DEVNULL, start_new_session=True
+                )
+            except OSError as error:
+                raise errors.Unreachable(f"cannot run {argv[0]}", f"{host.name} (local)", error.strerror or "") from error
+            far.close()
+            try:
+                yield near
+            finally:
+                near.close()
+                _ended(process)
 
     def trips(self, host: str) -> int:
         """Batches run for the host so far."""
@@ -58,12 +77,22 @@ def _session(argv: tuple[str, ...], talk: exchange.Exchange) -> Iterator[subproc
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
-        try:
-            process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(PermissionError):  # sudo's: it ends by itself, having lost its pipes
-                process.kill()
-                process.wait()
+        _ended(process)
+
+
+def _root(host: Host) -> tuple[str, ...]:
+    """What comes before a command that is root's."""
+    return ("sudo", "-n", "--") if host.become and os.geteuid() != 0 else ()
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    """A process that has lost its pipes, or its socket, and so ends."""
+    try:
+        process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(PermissionError):  # sudo's: it ends by itself, having lost its pipes
+            process.kill()
+            process.wait()
 
 
 def _converse(process: subprocess.Popen[bytes], talk: exchange.Exchange, silence: float) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import shlex
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.commands.command import Batch, Record
@@ -66,8 +66,7 @@ class SshTransport:
         library.load()
         hops = route.resolve(host, self._config)
         talk = exchange.Exchange(hops[-1].where, batch, on_record)
-        prefix = ["sudo", "-n", "--"] if host.become and hops[-1].user != "root" else []
-        command = shlex.join([*prefix, "sh", "-c", talk.script.bootstrap])
+        command = shlex.join([*_root(host, hops[-1]), "sh", "-c", talk.script.bootstrap])
         connection = self._connection(hops)
         with self._lock:
             self._trips[host.name] += 1
@@ -75,6 +74,29 @@ class SshTransport:
             silent = connection.silence()
             with self._dog.watch(silent, connection.abort):
                 return _converse(connection, command, talk, silent)
+
+    @contextlib.contextmanager
+    def stream(self, host: Host, argv: Sequence[str]) -> Iterator[paramiko.Channel]:
+        """A command on the host, its stdin and stdout as a channel, for as long as the block lasts; it takes one of the connection's sessions.
+
+        Raises Unreachable.
+        """
+        library.load()
+        import paramiko
+
+        hops = route.resolve(host, self._config)
+        connection = self._connection(hops)
+        with connection.sessions:
+            try:
+                with self._dog.watch(connection.silence(), connection.abort):
+                    channel = _session(connection)
+                    channel.exec_command(shlex.join((*_root(host, hops[-1]), *argv)))
+            except (paramiko.SSHException, EOFError, OSError) as error:
+                raise errors.Unreachable("cannot open a session", hops[-1].where, connect.reason(error, connection.patience)) from error
+            try:
+                yield channel
+            finally:
+                channel.close()
 
     def trips(self, host: str) -> int:
         """Batches sent to the host so far."""
@@ -122,6 +144,11 @@ class SshTransport:
         through = self._connection(hops[:-1]) if len(hops) > 1 else None
         with connect.throttled(self._gates, hops[-1], self._lock):
             return connect.connect(hops[-1], through, self._dog)
+
+
+def _root(host: Host, hop: route.Hop) -> tuple[str, ...]:
+    """What comes before a command that is root's."""
+    return ("sudo", "-n", "--") if host.become and hop.user != "root" else ()
 
 
 def _converse(connection: connect.Connection, command: str, talk: exchange.Exchange, silent: Callable[[], bool]) -> tuple[Record, ...]:
