@@ -219,3 +219,9 @@ class FakeFleet:
         state = self.hosts[host]
         libvirt.end(state, state.domains[domain])
         self._keep(state)
+
+    def power_off(self, host: str, domain: str) -> None:
+        """The guest shuts itself down."""
+        state = self.hosts[host]
+        libvirt.end(state, state.domains[domain], "shutdown")
+        self._keep(state)

@@ -42,8 +42,9 @@ def _command(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
             return _found(state, name, _undefine)
         case ("dumpxml", "--inactive", name):
             return _found(state, name, _dumpxml)
-        case ("domstate", name) | ("domstate", "--domain", name):
-            return _found(state, name, lambda state, domain: Result(0, f"{domain.state}\n".encode()))
+        case ("domstate", name) | ("domstate", "--domain" | "--reason", name):
+            more = "--reason" in words
+            return _found(state, name, lambda state, domain: Result(0, f"{domain.state}{f' ({domain.reason})' * more}\n".encode()))
         case ("blockresize", "--domain", name, "--path", path, "--size", size) if path.startswith("/"):
             return _found(state, name, lambda state, domain: _blockresize(state, domain, path, int(size.removesuffix("B"))))
         case (verb, "--domain", name) if verb in VERBS:
@@ -173,6 +174,7 @@ def _start(state: State, domain: Domain) -> Result:
         return _refused("start", domain, why)
     state.numbers += 1
     domain.state, domain.number, domain.pid = "running", state.numbers, 1000 + state.numbers
+    domain.reason = "booted"
     domain.locks = tuple(_source(disk) for disk in _files(root) if disk.find("readonly") is None)
     domain.volumes = {uuid: (device, 1 << 30) for uuid, device in volumes.plugged(root).items()}
     taps = {_attribute(each, "target", "dev"): _attribute(each, "source", "bridge") for each in root.iter("interface")}
@@ -226,11 +228,11 @@ def _attribute(element: ET.Element, child: str, name: str) -> str:
     return found.attrib[name]
 
 
-def end(state: State, domain: Domain) -> None:
+def end(state: State, domain: Domain, reason: str = "crashed") -> None:
     """The QEMU process gone, for whatever reason: its taps with it, and a domain that was not persistent."""
     for tap in domain.taps:
         iproute.remove(state, tap)
-    domain.end()
+    domain.end(reason)
     if not domain.persistent:
         del state.domains[domain.name]
 
@@ -238,7 +240,7 @@ def end(state: State, domain: Domain) -> None:
 def _destroy(state: State, domain: Domain) -> Result:
     if not domain.active:
         return _invalid("destroy", domain, "domain is not running")
-    end(state, domain)
+    end(state, domain, "destroyed")
     return Result()
 
 
@@ -246,7 +248,7 @@ def _shutdown(state: State, domain: Domain) -> Result:
     if not domain.active:
         return _invalid("shutdown", domain, "domain is not running")
     if domain.name not in state.deaf and domain.state == "running":
-        end(state, domain)
+        end(state, domain, "shutdown")
     return Result()
 
 
@@ -291,14 +293,14 @@ def _unplug(state: State, operands: tuple[str, ...], stdin: bytes) -> Result:
 def _resume(state: State, domain: Domain) -> Result:
     if domain.state != "paused":
         return _invalid("resume", domain, "domain is already running" if domain.active else "domain is not running")
-    domain.state = "running"
+    domain.state, domain.reason = "running", "unpaused"
     return Result()
 
 
 def _suspend(state: State, domain: Domain) -> Result:
     if not domain.active:
         return _invalid("suspend", domain, "domain is not running")
-    domain.state = "paused"
+    domain.state, domain.reason = "paused", "user"
     return Result()
 
 

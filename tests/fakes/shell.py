@@ -76,7 +76,7 @@ def _shut_down(state: State, operands: tuple[str, ...]) -> Result:
     asked = libvirt.virsh(state, ("virsh", "-q", "-c", domain.URI, "shutdown", "--domain", name), b"")
     found = libvirt.find(state, name)
     if found and found.active:
-        libvirt.end(state, found)
+        libvirt.end(state, found, "destroyed")
     return Result(0, b"", asked.err)
 
 

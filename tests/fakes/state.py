@@ -104,6 +104,7 @@ class Domain:
     xml: str
     state: str = "shut off"
     persistent: bool = True
+    reason: str = "unknown"  # why it is in its state, in virsh's words
     number: int = 0  # libvirt's id while it runs
     taps: tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
@@ -115,8 +116,9 @@ class Domain:
     def active(self) -> bool:
         return self.state != "shut off"
 
-    def end(self) -> None:
+    def end(self, reason: str = "unknown") -> None:
         """Its process is gone."""
+        self.reason = reason
         self.state, self.number, self.taps, self.locks, self.volumes = "shut off", 0, (), (), {}
         self.pid, self.stopped = 0, False
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from orchestrator.commands import script
 from orchestrator.commands.command import Batch, Command, Lane
-from orchestrator.facts import compute, digest, disk, domain, file, gather, hypervisor, job, kvm, link, others, qemu
+from orchestrator.facts import compute, digest, disk, domain, file, gather, hypervisor, job, kvm, link, others, qemu, reason
 
 FOLDER = Path(__file__).parent / "facts"
 PATH = "/var/lib/nova/instances"
@@ -68,6 +68,11 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     "compute/not_made_yet": ("", (compute.Key("/gold/not/made/yet"),)),
     "kvm/here": ("", (kvm.Key(),)),
     "job/ended": ("", (job.Key(JOB.job), job.Key("gold/2"))),
+    "reason/each": (
+        "define gold-booted; start gold-booted; define gold-paused; start gold-paused; "
+        "virsh suspend gold-paused; define gold-off; define gold-killed; kill_qemu gold-killed; define gold-ended; start gold-ended; virsh destroy gold-ended",
+        tuple(reason.Key(f"gold-{name}") for name in ("booted", "paused", "off", "killed", "ended", "none")),
+    ),
     "others/nothing": ("", (others.Key(PATH),)),
     "others/some": (
         "define instance-0000000a; start instance-0000000a; define_unmarked instance-0000000b; define_shadows instance-0000000c; "
@@ -76,6 +81,7 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     ),
     "others/known": ("", (others.Key(PATH, EVERY),)),
     "others/no_libvirtd": ("hide_socket", (others.Key(PATH),)),
+    "reason/no_libvirtd": ("", (reason.Key("gold-one"),)),
     **{
         f"qemu/{name}": (scene, (qemu.Key(EVERY.split()[0]), qemu.Every()))
         for name, scene in (
