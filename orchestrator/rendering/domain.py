@@ -9,7 +9,7 @@ import jinja2
 
 from orchestrator.model import instance as model
 from orchestrator.model.volume import Attachment
-from orchestrator.rendering import compiled, hardware, host_devices, volumes
+from orchestrator.rendering import compiled, definition, hardware, host_devices, volumes
 
 UNMARKED = "0" * 64
 
@@ -45,6 +45,8 @@ def nvram_path(instance: model.Instance) -> str:
 
 
 def _render(instance: model.Instance) -> str:
+    if instance.definition:
+        return _found(instance)
     made = hardware.of(instance.flavor, instance.image)
     return (
         _environment()
@@ -64,6 +66,19 @@ def _render(instance: model.Instance) -> str:
             mtu=lambda port: instance.networks[port.network].link_mtu,
         )
     )
+
+
+def _found(instance: model.Instance) -> str:
+    """The XML of a guest that others made; what it came with is in it."""
+    environment = _environment()
+    devices = environment.get_template("domain/added.xml.j2").render(
+        hardware=hardware.of(instance.flavor, instance.image),
+        volumes=[(each, volumes.of(each.volume)) for each in instance.volumes if not (each.leaving or each.volume.adopted)],
+        ports=[port for port in instance.ports if port.tap and port.status != "detaching"],
+        mtu=lambda port: instance.networks[port.network].link_mtu,
+    )
+    mark = environment.get_template("domain/mark.xml.j2").render(instance=instance, digest=UNMARKED)
+    return definition.marked(instance.definition, mark, devices)
 
 
 def digest(instance: model.Instance) -> str:

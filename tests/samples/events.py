@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from orchestrator.model.instance import Instance
+from orchestrator.rendering import described
 from orchestrator.rendering import domain as rendering
 from orchestrator.states.steps.spawning import write_domain_xml
 from tests.fakes import iproute, processes
@@ -136,6 +137,11 @@ def lose_base(state: State, instance: Instance) -> None:
 def lose_manifest(state: State, instance: Instance) -> None:
     """The manifest gone, as of an image of before there were any."""
     del state.files[f"{_image_base(instance)}.sha256"]
+
+
+def lose_description(state: State, instance: Instance) -> None:
+    """instance.json gone, as of an instance of before there were any."""
+    del state.files[described.path(instance)]
 
 
 def write_xml(state: State, instance: Instance) -> None:

@@ -90,6 +90,7 @@ SPAWNING = (
     Case(XML, "missing", PLAIN, after=CONFIG_DRIVE),
     Case(XML, "q35_with_drive", Q35, after=CONFIG_DRIVE),
     Case(XML, "there", PLAIN, after=XML),
+    Case(XML, "without_its_description", PLAIN, events.lose_description, after=XML),
     Case(XML, "differs", PLAIN, after=XML, built_as=OTHERWISE),
     Case(DEFINE, "missing", PLAIN, after=XML),
     Case(DEFINE, "there", PLAIN, after=DEFINE),
