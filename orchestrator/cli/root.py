@@ -26,6 +26,7 @@ VERBS = {
     "stop": "lifecycle:stop",
     "hard-reboot": "lifecycle:hard_reboot",
     "reboot": "lifecycle:reboot",
+    "verify": "verify:verify",
     "attach": "volume:attach",
     "detach": "volume:detach",
     "volume": "volume:volume",
