@@ -83,7 +83,8 @@ class Batch:
     """One round trip to one host: wait for `attach`, run `lanes`, then `reads`.
 
     `job` names the work on the host, so that it can be found again after a lost connection; `epoch` fences: a host that has seen a higher one
-    for a lane's key refuses the lane. A batch without lanes changes nothing on the host and leaves no file there.
+    for a lane's key refuses the lane. A batch without lanes changes nothing on the host and leaves no file there. `store`, the lineage of the one that
+    knows of the job: the host keeps the newest job of each (facts/compute.py), so that an older store is known as one.
     """
 
     job: str
@@ -91,6 +92,7 @@ class Batch:
     lanes: tuple[Lane, ...] = ()
     reads: tuple[Command, ...] = ()
     attach: tuple[str, ...] = ()  # jobs of earlier batches that may still run
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)

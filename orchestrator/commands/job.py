@@ -11,6 +11,16 @@ record() { printf 'lane %s\n' "$*" >>"$d/out"; printf '%s lane %s\n' "$m" "$*"; 
 encode() { base64 | tr -d '\n'; }
 """
 
+NEWEST = r"""
+epochs=/var/lib/orchestrator/epochs
+[ -d "$epochs" ] || mkdir -p "$epochs"
+printf '%s\n' "$told" >"$epochs/$store.$epoch"
+for seen in "$epochs/$store".*; do [ "${seen##*.}" -ge "$epoch" ] || rm -f -- "$seen"; done
+"""
+"""The newest job of a store. Each removes older ones alone, after its own is there: whichever of two comes first, the newer one stays (and, until the next
+job, the older one, if it came last).
+"""
+
 JOURNAL = r"""
 clock() { # `date` only when a second has passed
   read -r up rest </proc/uptime

@@ -98,6 +98,7 @@ def _job(batch: Batch, marker: str, nonce: str) -> str:
         f"m={marker} job={quoting.word(name)} d={quoting.word(f'/run/orchestrator/jobs/{name}')}",
         f"epoch={batch.epoch}",
         job_text.START,
+        *(_newest(batch) if batch.store else ()),
         job_text.JOURNAL,
         job_text.ACTIONS,
         job_text.LANES,
@@ -114,6 +115,10 @@ def _job(batch: Batch, marker: str, nonce: str) -> str:
         parts.append(f"rm -f -- {staged}")
     parts.append('true >"$d/done"')
     return _joined(parts)
+
+
+def _newest(batch: Batch) -> tuple[str, ...]:
+    return f"store={quoting.word(quoting.filename(batch.store))} told={quoting.word(quoting.line(batch.job))}", job_text.NEWEST
 
 
 def _lane(batch: Batch, number: int) -> str:

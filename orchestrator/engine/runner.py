@@ -41,7 +41,7 @@ def execute(context: Context, host: Host, courses: Sequence[Course], job: str, g
     blocked = [tracker for tracker in trackers if tracker.fault]
     going = [tracker for tracker in trackers if not tracker.fault]
     waiting: list[Waiting] = [*going, *([base] if base and not base.fault else [])]
-    batch = Batch(job, context.run.epoch, sent)
+    batch = Batch(job, context.run.epoch, sent, store=context.store.lineage)
     buffer: list[Write] = []
     try:
         facts = _send(context, host, waiting, batch, buffer)
@@ -223,7 +223,8 @@ def _fail(context: Context, host: Host, trackers: Sequence[Tracker], job: str) -
     if lanes:
         context.store.commit(context.run, [Intent(job, host.name, tuple(tracker.instance.uuid for tracker in failed))])
         try:
-            context.transport.run(host, Batch(job, context.run.epoch, lanes), _undo_follower(context, lanes, leftovers))
+            batch = Batch(job, context.run.epoch, lanes, store=context.store.lineage)
+            context.transport.run(host, batch, _undo_follower(context, lanes, leftovers))
         except errors.HostError as error:
             return tuple(_outcome(context, tracker, "unknown", str(error)) for tracker in failed)
     writes: list[Write] = [Settle(job, "done")] if lanes else []

@@ -11,7 +11,8 @@ from orchestrator.model import errors
 # One fixed script; the path is its argument. The first existing parent stands for an instances_path that is not made yet.
 SCRIPT = (
     "cat /etc/machine-id /proc/sys/kernel/random/boot_id; nproc; grep MemTotal: /proc/meminfo; "
-    'p=$1; while [ -n "$p" ] && [ ! -d "$p" ]; do p=${p%/*}; done; df -P -B 1073741824 -- "${p:-/}" | tail -n 1'
+    'p=$1; while [ -n "$p" ] && [ ! -d "$p" ]; do p=${p%/*}; done; df -P -B 1073741824 -- "${p:-/}" | tail -n 1; '
+    'for f in /var/lib/orchestrator/epochs/*; do [ ! -e "$f" ] || { read -r job <"$f"; echo "${f##*/} $job"; }; done'
 )
 
 
@@ -26,8 +27,17 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest job that a store had done on the host, by its run's epoch; "" when it was cut off from writing its name."""
+
+    store: str  # its lineage
+    epoch: int
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
 class Compute:
-    """Memory in MiB, disk in GiB."""
+    """Memory in MiB, disk in GiB; `newest` of each store that ever acted there."""
 
     machine_id: str
     boot_id: str
@@ -35,6 +45,7 @@ class Compute:
     memory_mb: int
     disk_gb: int
     free_disk_gb: int
+    newest: tuple[Newest, ...] = ()
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
@@ -48,9 +59,20 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Compute]:
 def _compute(record: Record) -> Compute:
     lines = record.output.decode("utf-8", "replace").splitlines()
     try:
-        machine, boot, cpus, memory, disk = lines
+        machine, boot, cpus, memory, disk, *marks = lines
         columns = disk.split()
-        return Compute(machine, boot, int(cpus), int(memory.split()[1]) // 1024, int(columns[1]), int(columns[3]))
+        return Compute(machine, boot, int(cpus), int(memory.split()[1]) // 1024, int(columns[1]), int(columns[3]), _newest(marks))
     except (ValueError, IndexError) as error:
         why = record.error.strip() or f"unexpected answer: {lines[:5]}"
         raise errors.HostError("the host cannot be described", why=why, hint="see `orchestrator doctor`") from error
+
+
+def _newest(lines: Sequence[str]) -> tuple[Newest, ...]:
+    """An older one may stand beside it, of a run that began before and acted after it."""
+    found: dict[str, Newest] = {}
+    for line in lines:
+        name, _, job = line.partition(" ")
+        store, _, epoch = name.rpartition(".")
+        if epoch.isdigit():  # nobody else's file
+            found[store] = max(found.get(store, Newest(store, 0, "")), Newest(store, int(epoch), job), key=lambda mark: mark.epoch)
+    return tuple(found.values())

@@ -62,6 +62,10 @@ class NoValidHost(OrchestratorError):
     exit_code = 3
 
 
+class StaleStore(OrchestratorError):
+    """A host has done more for this store than the store knows of: it is an older copy of what it was."""
+
+
 class StalePlan(OrchestratorError):
     """The world has changed since the plan was made."""
 

@@ -135,6 +135,12 @@ class Store(Protocol):
     def open_jobs(self) -> tuple[OpenJob, ...]:
         """Batches with an intent and no end."""
 
+    def knows(self, job: str) -> bool:
+        """Whether a batch of this name was ever begun, ended or not."""
+
+    def epoch(self) -> int:
+        """Of the newest run; 0 before the first."""
+
     def capacities(self) -> Mapping[str, Capacity]:
         """Hosts as last seen, by name."""
 

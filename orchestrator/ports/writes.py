@@ -73,6 +73,13 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlive:
+    """Later runs have epochs higher than this one, which a host has seen of a newer copy of the store."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Want:
     """The operator's wish for a recorded instance: active or stopped."""
 
@@ -160,5 +167,19 @@ class RemoveVolume:
 
 
 Write = (
-    Move | Step | Intent | Settle | Want | Amend | Remove | Seen | Resource | Forget | NewVolume | VolumeMove | AmendVolume | RemoveVolume
+    Move
+    | Step
+    | Intent
+    | Settle
+    | Outlive
+    | Want
+    | Amend
+    | Remove
+    | Seen
+    | Resource
+    | Forget
+    | NewVolume
+    | VolumeMove
+    | AmendVolume
+    | RemoveVolume
 )

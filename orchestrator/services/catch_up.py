@@ -16,7 +16,7 @@ from orchestrator.model import errors
 from orchestrator.model.instance import Record
 from orchestrator.ports.store import OpenJob, Run
 from orchestrator.ports.writes import Move, Settle, Write
-from orchestrator.services import observe
+from orchestrator.services import observe, older
 from orchestrator.services.app import App
 from orchestrator.states.instance import TABLE
 from orchestrator.states.table import DONE
@@ -49,6 +49,7 @@ def catch_up(app: App, run: Run, names: Sequence[str]) -> None:
 
     with futures.ThreadPoolExecutor(min(app.forks, len(hosts))) as pool:
         seen = dict(zip(hosts, pool.map(ask, hosts), strict=True))
+    older.refuse(app.store, seen)
     known = [open_job for open_job in left if job.Key(open_job.job) in seen[open_job.host]]
     writes: list[Write] = []
     for open_job in known:

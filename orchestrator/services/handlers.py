@@ -215,7 +215,8 @@ def _sent(app: App, context: Context, host: str, due: Sequence[Notice], name: st
             context.report(Progress("", host, SHOWN, steps[record.index], "failed" if record.code else "done"))
 
     try:
-        context.transport.run(app.inventory.hosts[host], Batch(name, context.run.epoch, (lane,)), follow)
+        batch = Batch(name, context.run.epoch, (lane,), store=app.store.lineage)
+        context.transport.run(app.inventory.hosts[host], batch, follow)
     except errors.Unreachable:
         context.store.commit(context.run, [Settle(name, "unsent"), *(replace(each, job="").record for each in due)])
         raise

@@ -17,6 +17,7 @@ from orchestrator.model.instance import Record
 from orchestrator.planning import course
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Seen, Settle
+from orchestrator.services import older
 from orchestrator.services.app import App
 
 
@@ -68,6 +69,7 @@ def observe(
 
     with futures.ThreadPoolExecutor(min(app.forks, len(hosts))) as pool:
         seen = {each.host.name: each for each in pool.map(look, hosts)}
+    older.refuse(app.store, {name: each.facts for name, each in seen.items()})
     fresh = [Seen(name, each.capacity) for name, each in seen.items() if each.capacity and each.capacity != known.get(name)]
     over = [Settle(job.job, "observed") for job in left if job.host in seen and not seen[job.host].error]
     if run and (fresh or over):

@@ -196,7 +196,8 @@ def _do(app: App, run: Run, host: str, first: Volume, work: Sequence[Work]) -> N
     told = tuple((key, tuple(action.step for action in lane.actions)) for key, lane in lanes.items())
     app.store.commit(run, [Intent(job, host, (), lanes=told)])
     try:
-        found = _read(app, host, Batch(job, run.epoch, tuple(lanes.values())), list(expects), follow)
+        batch = Batch(job, run.epoch, tuple(lanes.values()), store=app.store.lineage)
+        found = _read(app, host, batch, list(expects), follow)
     except errors.Unreachable:
         app.store.commit(run, [Settle(job, "unsent")])
         raise

@@ -52,10 +52,8 @@ class Entry:
                 self._move(one)
             case writes.Step():
                 self._event("step", one)
-            case writes.Intent():
-                self._intent(one)
-            case writes.Settle():
-                self._settle(one)
+            case writes.Intent() | writes.Settle() | writes.Outlive():
+                self._job(one)
             case writes.Want() | writes.Amend():
                 instances.change(self.db, one, self.at)
             case writes.Remove():
@@ -78,6 +76,15 @@ class Entry:
     def _event(self, kind: str, step: writes.Step) -> None:
         row = {name: getattr(step, name) for name in writes.Step.__slots__ if name != "uuid"}
         self.events.append({"at": self.at, "run": self.run.id, "name": self.subjects[step.uuid].name, "kind": kind, **row})
+
+    def _job(self, one: writes.Intent | writes.Settle | writes.Outlive) -> None:
+        match one:
+            case writes.Intent():
+                self._intent(one)
+            case writes.Settle():
+                self._settle(one)
+            case writes.Outlive():
+                self.db.execute("UPDATE meta SET epoch = ? WHERE epoch < ?", (one.epoch, one.epoch))
 
     def _intent(self, intent: writes.Intent) -> None:
         job = {"job": intent.job, "run": self.run.id, "host": intent.host, "begun_at": self.at}

@@ -107,6 +107,16 @@ class Database:
         with self._backend.reading() as db:
             return reading.open_jobs(db)
 
+    def knows(self, job: str) -> bool:
+        """See ports.store."""
+        with self._backend.reading() as db:
+            return reading.knows(db, job)
+
+    def epoch(self) -> int:
+        """See ports.store."""
+        with self._backend.reading() as db:
+            return reading.epoch(db)
+
     def capacities(self) -> Mapping[str, Capacity]:
         """See ports.store."""
         with self._backend.reading() as db:

@@ -124,6 +124,16 @@ def open_jobs(connection: Session) -> tuple[OpenJob, ...]:
     )
 
 
+def knows(connection: Session, job: str) -> bool:
+    """Whether the intent of this batch is there."""
+    return connection.execute("SELECT job FROM jobs WHERE job = ?", (job,)).fetchone() is not None
+
+
+def epoch(connection: Session) -> int:
+    """Of the newest run."""
+    return int(connection.execute("SELECT epoch FROM meta").fetchone()[0])
+
+
 def resources(connection: Session, kind: str) -> tuple[Resource, ...]:
     """Those of a kind, by name."""
     found = connection.execute("SELECT kind, name, body FROM resources WHERE kind = ? ORDER BY name", (kind,))

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record, Transfer, Upload
 from orchestrator.connections import local, ssh
+from orchestrator.facts import compute
 from orchestrator.model import errors
 from orchestrator.model.host import Host
 from orchestrator.ports.transport import Transport
@@ -222,6 +223,27 @@ def test_older_epoch_is_fenced(wire: Wire) -> None:
     assert wire.lanes(lane, epoch=6) == [Record(key, 0, "fenced", 0, b"epoch 7 > 6")]
     assert wire.lanes(lane, epoch=10) == [done(key, 0)]
     assert wire.lanes(lane, epoch=9) == [Record(key, 0, "fenced", 0, b"epoch 10 > 9")]
+
+
+def test_the_newest_job_of_each_store_is_kept(wire: Wire) -> None:
+    one, two = str(uuid.uuid4()), str(uuid.uuid4())
+
+    def newest() -> set[tuple[str, int, str]]:
+        key = compute.Key("/")
+        (found,) = compute.parse([key], [wire.read(*compute.commands([key])[0].argv)]).values()
+        return {(mark.store, mark.epoch, mark.job) for mark in found.newest if mark.store in (one, two)}
+
+    def act(store: str, epoch: int, job: str) -> None:
+        wire.run(Batch(job, epoch, (Lane(f"instance/{uuid.uuid4()}", (Command(("true",)),)),), store=store))
+
+    first, second, third = (f"{uuid.uuid4()}-n1 'x'" for _ in range(3))
+    assert newest() == set()
+    act(one, 3, first)
+    act(two, 9, second)
+    assert newest() == {(one, 3, first), (two, 9, second)}
+    act(two, 8, third)  # of a run that began before: the newer one's stays
+    act(one, 11, third + "2")
+    assert newest() == {(one, 11, third + "2"), (two, 9, second)}
 
 
 def test_shared_lanes_have_no_epoch(wire: Wire) -> None:

@@ -134,6 +134,9 @@ class FakeFleet:
                 if keys & {lane.key for lane in other.batch.lanes}:
                     self._exhaust(state, other)
         state.jobs[batch.job] = jobs.stage(state, batch, contents)
+        if batch.store:
+            before = state.newest.get(batch.store, (0, ""))
+            state.newest[batch.store] = before if before[0] > batch.epoch else (batch.epoch, batch.job)
         self._keep(state)
         return state.jobs[batch.job]
 

@@ -56,6 +56,7 @@ def _compute(state: State, operands: tuple[str, ...]) -> Result:
         str(state.vcpus),
         f"MemTotal:       {state.memory_mb * 1024} kB",
         f"/dev/vda1 {state.disk_gb:>17} {used:>5} {state.free_disk_gb:>9} {100 * used // state.disk_gb:>7}% /",
+        *(f"{store}.{epoch} {job}" for store, (epoch, job) in sorted(state.newest.items())),
     )
     return Result(0, "".join(f"{line}\n" for line in lines).encode())
 

@@ -196,6 +196,7 @@ class State:
     web: dict[str, bytes] = field(default_factory=dict)  # what is there to be fetched, by its address
     switches: dict[str, Switch] | None = field(default_factory=dict)  # None: no Open vSwitch
     missing: set[str] = field(default_factory=set)  # programs that are not installed
+    newest: dict[str, tuple[int, str]] = field(default_factory=dict)  # jobs, by the lineage of their store
     images: dict[str, int] = field(default_factory=dict)  # of the Ceph cluster, by pool/name: bytes
     # until the next boot:
     secrets: dict[str, str] = field(default_factory=dict)  # of libvirt, by uuid
