@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import gc
 import os
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from orchestrator.cli import run, settings
 from orchestrator.cli.interruption import Interruption, again
@@ -144,7 +145,7 @@ class Wiring:
             return made
         self._interruption.patient = True
         self._interruption.resume = resume or self._interruption.resume
-        return dataclasses.replace(made, report=report, stopping=self._interruption.stopping)
+        return structs.replace(made, report=report, stopping=self._interruption.stopping)
 
     def close(self) -> None:
         """Let go of whatever was made."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol, cast
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Action
 from orchestrator.facts.gather import Facts, Key
@@ -14,8 +15,7 @@ from orchestrator.model.fabric import Fabric
 from orchestrator.model.instance import Instance
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Struct, frozen=True):
     """One of the things that a step makes for several instances at once: its name, and the rest as of a Todo."""
 
     name: str
@@ -23,8 +23,7 @@ class Shared:
     unless: str
 
 
-@dataclass(frozen=True, slots=True)
-class Todo:
+class Todo(Struct, frozen=True):
     """What a step would do now, and why; no actions: nothing to do, and `why` says why not.
 
     Of a step that shares: `unless` is the path that its last action makes, whole and for good; who finds it there has nothing left to do.

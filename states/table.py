@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """A row. A busy state has steps and a `failure`; a rest state has neither. `vm_state` None: left as it was (nova-facts: vm_state, task_state)."""
 
     name: str
@@ -23,8 +22,7 @@ class State:
         return self.failure is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """`trigger` leads from any of `sources` to `dest`."""
 
     trigger: str
@@ -32,8 +30,7 @@ class Edge:
     dest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A whole life. `initial` is where a new record begins."""
 
     name: str

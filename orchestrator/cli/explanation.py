@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from orchestrator.cli import objects
 from orchestrator.commands import quoting
@@ -123,8 +124,8 @@ def _now(now: Explanation) -> dict[str, object]:
                 "fits": each.fits,
                 "weight": each.total if each.fits else None,
                 "change": each.change or None,
-                "verdicts": [{"filter": name, **dataclasses.asdict(verdict)} for name, verdict in each.verdicts],
-                "weights": [{**dataclasses.asdict(one), "weighted": one.weighted} for one in each.weights],
+                "verdicts": [{"filter": name, **msgspec.to_builtins(verdict)} for name, verdict in each.verdicts],
+                "weights": [{**msgspec.to_builtins(one), "weighted": one.weighted} for one in each.weights],
             }
             for each in now.hosts
         ],

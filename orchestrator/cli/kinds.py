@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from orchestrator.cli import objects, playbooks
 from orchestrator.cli.output import Object
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.cli.wiring import Wiring
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """`columns` and, with -o wide, `wide` are fields of the objects; a column's title is its field's name in capitals."""
 
     name: str

@@ -9,8 +9,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
@@ -25,8 +25,7 @@ REFRESH = 8  # times a second
 BAR = 30  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """The latest about an instance; `since` (seconds) is when it was first heard of, `until` when it ended."""
 
     progress: Progress

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from orchestrator.cli.output import Object, versioned
 
@@ -179,4 +180,4 @@ def event(found: Event) -> dict[str, object]:
 
 
 def _fields(value: object) -> dict[str, object]:
-    return dataclasses.asdict(value)  # type: ignore[call-overload,no-any-return]
+    return msgspec.to_builtins(value)  # type: ignore[no-any-return]

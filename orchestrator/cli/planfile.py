@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from orchestrator.cli import interruption, output
 from orchestrator.model import errors
@@ -21,8 +22,7 @@ BROUGHT = ("inventory", "limit", "variables", "tags", "skip_tags", "start_at")
 LIMIT = 64 << 20  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFile:
+class PlanFile(Struct, frozen=True):
     """What `plan -o PLANFILE` wrote down; paths are absolute."""
 
     playbooks: tuple[Path, ...]

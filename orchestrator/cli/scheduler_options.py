@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from orchestrator.model import errors
 from orchestrator.model.scheduler import MULTIPLIERS, Options
@@ -73,8 +73,7 @@ def _filters(texts: Texts) -> Texts:
     return names
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One of them."""
 
     read: Callable[[Texts], object]
@@ -133,7 +132,7 @@ def options(found: Mapping[str, object]) -> Options:
     """The options, of values by name; what is not given is Nova's default."""
     own = {name: value for name, value in found.items() if name not in MULTIPLIERS}
     multipliers = {**MULTIPLIERS, **{name: value for name, value in found.items() if name in MULTIPLIERS}}
-    return dataclasses.replace(Options(), multipliers=multipliers, **own)  # type: ignore[arg-type]  # READ sees to the types
+    return structs.replace(Options(), multipliers=multipliers, **own)
 
 
 def default(name: str) -> str:

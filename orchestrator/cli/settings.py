@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import math
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field, structs
 
 from orchestrator.cli import scheduler_options
 from orchestrator.model import errors
@@ -22,8 +22,7 @@ Layer = Mapping[str, tuple[tuple[str, ...], str]]
 """Settings from one place: name -> (its texts, where they stand); those below `scheduler` are `scheduler.NAME`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What holds for this invocation. `state` is an SQLAlchemy URL; times are in seconds."""
 
     inventory: tuple[str, ...] = ()
@@ -52,7 +51,7 @@ def resolve(flags: Mapping[str, object], layers: Sequence[Layer]) -> Settings:
             else:
                 found.setdefault(name, _value(name, texts, where))
     found["scheduler"] = scheduler_options.options(chosen)
-    return dataclasses.replace(Settings(), **{**found, **flags})  # type: ignore[arg-type]  # READ and options.py see to the types
+    return structs.replace(Settings(), **{**found, **flags})
 
 
 def _value(name: str, texts: tuple[str, ...], where: str) -> object:
@@ -117,8 +116,7 @@ def timeout(texts: tuple[str, ...]) -> float:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One that may also stand in the environment and in files."""
 
     read: Callable[[tuple[str, ...]], object]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from orchestrator.model import errors
 
@@ -14,8 +15,7 @@ LIMIT = "@failed"
 STATUSES = ("failed", "unknown", "unreachable", "locked", "pending")
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Struct, frozen=True):
     """Instances by name, and hosts whose instances count with them."""
 
     names: frozenset[str]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 SCRIPT_LIMIT = 1000
 """Characters of a script that is shown whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One process on the host. Its stdin is never shown: secrets go there, argv is public."""
 
     argv: tuple[str, ...]
@@ -29,8 +29,7 @@ class Command:
         return shlex.join(self.argv)
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Struct, frozen=True):
     """A small file put in place whole: temporary name, fsync, rename."""
 
     path: str
@@ -42,8 +41,7 @@ class Upload:
         return f"upload {shlex.quote(self.path)} ({len(self.content)} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(Struct, frozen=True):
     """A large file of the controller's, streamed to `path`. `size` in bytes.
 
     A temporary name: the commands after it check what came, and write through to the disk what they make of it.
@@ -61,8 +59,7 @@ class Transfer:
 Action = Command | Upload | Transfer
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """Actions that run in order, up to the first that fails, under the host-side lock `key`; lanes run side by side.
 
     A lane whose `after` names a lane that failed is skipped. `parent` lanes come first, so `after` may only name lanes without `after`.
@@ -78,8 +75,7 @@ class Lane:
     patient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """One round trip to one host: wait for `attach`, run `lanes`, then `reads`.
 
     `job` names the work on the host, so that it can be found again after a lost connection; `epoch` fences: a host that has seen a higher one
@@ -95,8 +91,7 @@ class Batch:
     store: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What became of one action. `lane` is its lane's key, "" for reads; `index` its place there.
 
     `kind`: done (it ran: see `code`), fenced (a newer epoch was here), locked (another job held the lane's lock too long), skipped (a lane it

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands import job as job_text
 from orchestrator.commands import quoting
@@ -21,8 +22,7 @@ MAKING = 7200
 """The same of a patient lane, or one with `unless`: longer than anybody makes such a thing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """`bootstrap` is for `sh -c`; `text`, then `transfers` in this order, for its stdin; `marker` begins each control line of the answer."""
 
     bootstrap: str

@@ -9,12 +9,12 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+
+class Entry(Struct, frozen=True):
     """One key that a file holds for a host. `place`: file:line."""
 
     key_type: str

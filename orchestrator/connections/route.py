@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from orchestrator.connections import known_hosts, ssh_config
 from orchestrator.model import errors
@@ -17,8 +18,7 @@ LONGEST = 8
 """Hosts jumped through at most: a configuration that jumps in a circle ends here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """One SSH server on the way. `label` names it in errors. `strict`: an unknown key is refused."""
 
     label: str

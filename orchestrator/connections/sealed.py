@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Batch, Command, Record
 from orchestrator.model.host import Host
@@ -19,12 +20,12 @@ class SealedTransport:
 
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         """See ports.transport. Raises OrchestratorError, before anything is sent, when a secret cannot be had."""
-        lanes = tuple(dataclasses.replace(lane, actions=tuple(map(self._opened, lane.actions))) for lane in batch.lanes)
-        return self._inner.run(host, dataclasses.replace(batch, lanes=lanes), on_record)
+        lanes = tuple(structs.replace(lane, actions=tuple(map(self._opened, lane.actions))) for lane in batch.lanes)
+        return self._inner.run(host, structs.replace(batch, lanes=lanes), on_record)
 
     def _opened(self, action: Action) -> Action:
         if isinstance(action, Command) and action.secret:
-            return dataclasses.replace(action, stdin=self._secrets().reveal(action.secret), secret="")
+            return structs.replace(action, stdin=self._secrets().reveal(action.secret), secret="")
         return action
 
     def trips(self, host: str) -> int:

@@ -5,8 +5,9 @@ And of what was due to it: a course that did it leaves nothing due.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Set
+
+from msgspec import structs
 
 from orchestrator.model.instance import Port
 from orchestrator.planning.course import Course
@@ -28,7 +29,7 @@ def settled(course: Course) -> list[VolumeMove | AmendVolume]:
         elif each.status == "attaching" and CONNECT in steps:
             moves.append(VolumeMove(each.volume.id, each.status, "in-use"))
             if not each.volume.made:
-                moves.append(AmendVolume(dataclasses.replace(each.volume, made=True)))
+                moves.append(AmendVolume(structs.replace(each.volume, made=True)))
     return moves
 
 
@@ -45,13 +46,11 @@ def done(course: Course) -> list[Amend]:
     ports = tuple(port for each in instance.ports if (port := _port(each, steps)))
     renews = () if any(state.name == REBUILT for state in course.path) else instance.renews
     launched = instance.launched or started
-    return [
-        Amend(dataclasses.replace(instance, due="" if started or defined else instance.due, renews=renews, ports=ports, launched=launched))
-    ]
+    return [Amend(structs.replace(instance, due="" if started or defined else instance.due, renews=renews, ports=ports, launched=launched))]
 
 
 def _port(port: Port, steps: Set[str]) -> Port | None:
     """The port as it is after these steps; None: it has left."""
     if port.status == "detaching":
         return None if LEAVE in steps else port
-    return dataclasses.replace(port, status="") if steps & {PLUG, START} else port
+    return structs.replace(port, status="") if steps & {PLUG, START} else port

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.ports.clock import Clock
 from orchestrator.ports.store import Run, Store
 from orchestrator.ports.transport import Transport
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """Something happened to an instance, or, without a name, to what a host's instances share; for a live view.
 
     `step` is empty when a state was entered. Without a host: so many instances in `total` are about to be worked on.
@@ -26,8 +26,7 @@ class Progress:
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """One run's surroundings. `stopping` is set when the operator interrupts: nothing new is sent from then on."""
 
     transport: Transport
@@ -38,8 +37,7 @@ class Context:
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of one instance in one go, or, without a name, of what a host's instances share.
 
     `status`: changed, failed, unknown (something was sent, its end was not seen), unreachable, locked, pending (not begun).

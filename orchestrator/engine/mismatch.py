@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from orchestrator.facts.gather import Facts, Key
 
 PLAIN = frozenset({"state", "kind", "format"})
@@ -20,7 +18,7 @@ def words(key: Key, expected: object, facts: Facts) -> str:
 
 
 def _fields(value: object) -> list[str]:
-    return [field.name for field in dataclasses.fields(value) if field.compare] if dataclasses.is_dataclass(value) else []
+    return [name for name in getattr(value, "__struct_fields__", ()) if name not in getattr(value, "ASIDE", ())]
 
 
 def _shown(value: object, names: frozenset[str]) -> str:

@@ -5,8 +5,9 @@ What was sent and not seen to end is unknown, not failed: it is left as it is, i
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
+
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record
 from orchestrator.engine import attachments, mismatch
@@ -101,7 +102,7 @@ def _send(context: Context, host: Host, trackers: Sequence[Waiting], batch: Batc
         return {}
     if context.stopping.is_set():
         raise errors.Unreachable("not sent", host.name, "the run was interrupted")
-    batch = dataclasses.replace(batch, reads=gather.commands(keys))
+    batch = structs.replace(batch, reads=gather.commands(keys))
     try:
         reads = context.transport.run(host, batch, _follower(context, trackers, buffer))
     except (errors.Unreachable, errors.OutcomeUnknown):
@@ -242,7 +243,7 @@ def _undo_lane(context: Context, tracker: Tracker) -> tuple[Lane, ...]:
     kept = context.store.undo(tracker.instance.uuid)
     actions: list[Action] = []
     for undo in reversed(kept):
-        actions += [dataclasses.replace(action, step=f"undo {undo.step}") for action in undo.actions]
+        actions += [structs.replace(action, step=f"undo {undo.step}") for action in undo.actions]
     return (Lane(batches.key(tracker.course), tuple(actions)),) if actions else ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Command, Lane, Record
 from orchestrator.drivers.images import cache
@@ -88,7 +88,7 @@ class Tracker:
         A build that left nothing behind may be tried on another host, unless it is the image that no host would take.
         """
         blames = self.instance.host if undone and self.undoes and not self.refused else ""
-        return dataclasses.replace(self._move(FAIL, fault=fault, clears=undone), launched=self.course.ran, blames=blames)
+        return structs.replace(self._move(FAIL, fault=fault, clears=undone), launched=self.course.ran, blames=blames)
 
     @property
     def undoes(self) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts.seen import Seen
 from orchestrator.model import errors
 
 CALLS = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
@@ -17,21 +19,21 @@ command -v conntrack >/dev/null && echo conntrack || echo none
 for each in /sys/class/net/*; do echo "${each##*/}"; done; echo '= end'"""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The host."""
 
     def __str__(self) -> str:
         return "bridge netfilter"
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeNf:
+class BridgeNf(Seen, frozen=True, eq=False):
     """`calls` are CALLS' values: "0", "1", or "none" where the kernel has none. `devices` come and go by themselves, so they are not compared."""
+
+    ASIDE = frozenset({"devices"})
 
     calls: tuple[str, ...]
     conntrack: bool
-    devices: tuple[str, ...] = field(default=(), compare=False)
+    devices: tuple[str, ...] = ()
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts import file
@@ -17,8 +18,7 @@ SCRIPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A path; the fact is WHOLE, or in words what is wrong with what is there. One without a manifest is taken as it is: only a rename makes the name."""
 
     path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
@@ -16,8 +17,7 @@ SCRIPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The host's instances_path, whose file system is the one that counts."""
 
     path: str
@@ -26,8 +26,7 @@ class Key:
         return "the host"
 
 
-@dataclass(frozen=True, slots=True)
-class Newest:
+class Newest(Struct, frozen=True):
     """The newest job that a store had done on the host, by its run's epoch; "" when it was cut off from writing its name."""
 
     store: str  # its lineage
@@ -35,8 +34,7 @@ class Newest:
     job: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compute:
+class Compute(Struct, frozen=True):
     """Memory in MiB, disk in GiB; `newest` of each store that ever acted there."""
 
     machine_id: str

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts.seen import Seen
 
 ROOT = "/var/lib/orchestrator/dhcp"
 INSIDE = "eth0"
@@ -42,8 +44,7 @@ SCRIPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """What there is of `owner`'s; with `network` (the first characters of its id) its Site, with `port` (an id) that port's lease as text."""
 
     owner: str
@@ -55,21 +56,21 @@ class Key:
         return f"{what}namespace {namespace(self.owner, self.network)}" if self.network else "network namespaces"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """All that is found of an owner's: whether the host has dnsmasq, and networks that anything is there for."""
 
     dnsmasq: bool
     networks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Seen, frozen=True, eq=False):
     """A network's namespace. `plug` is the bridge that it is in, with a tag on a switch ("br-int 100"); `mtu` 0 when the two ends differ.
 
     `servers`: the arguments of each dnsmasq that reads its leases, after "elsewhere" if it does not run there. `loaded`: they have read the leases
     that lie there. Leases are single facts of their own, since each comes and goes by itself.
     """
+
+    ASIDE = frozenset({"leases"})
 
     plug: str
     up: bool
@@ -77,7 +78,7 @@ class Site:
     addresses: tuple[str, ...] = ()  # with their prefix lengths, sorted
     servers: tuple[tuple[str, ...], ...] = ()
     loaded: bool = False
-    leases: tuple[tuple[str, str], ...] = field(default=(), compare=False)  # port id, text
+    leases: tuple[tuple[str, str], ...] = ()  # port id, text
 
 
 NOTHING = Site("", False, 0)

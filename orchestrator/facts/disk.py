@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands import packed
 from orchestrator.commands.command import Command, Record
@@ -16,8 +17,7 @@ HEAD = 1024  # bytes; qemu-img writes the backing file's name at 0x210
 SCRIPT = f'head -v -c {HEAD} -- "$@" 2>/dev/null | {packed.PACK}'
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A path."""
 
     path: str
@@ -26,8 +26,7 @@ class Key:
         return self.path
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Struct, frozen=True):
     """`format` is qcow2 or raw; `size` the virtual size in bytes (0 for raw: a header cannot tell)."""
 
     format: str

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
@@ -19,8 +20,7 @@ FOUND = re.compile(r"([^\n]+)\n+<domain .*?\n  <uuid>([0-9a-f-]{36})</uuid>\n", 
 MARK = re.compile(r"<orchestrator:instance[^>]* lineage=['\"]([0-9a-f-]{36})['\"] digest=['\"]([0-9a-f]{64})['\"]")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A domain name."""
 
     name: str
@@ -29,8 +29,7 @@ class Key:
         return f"domain {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Struct, frozen=True):
     """`state` in virsh's words (running, paused, `shut off`, crashed ...); `lineage` and `digest` from our mark, None without one."""
 
     uuid: str

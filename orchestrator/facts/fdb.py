@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 
@@ -17,8 +18,7 @@ done"""
 """Without the entries that it learned: they come and go, and there may be thousands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A device name."""
 
     name: str

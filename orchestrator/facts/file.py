@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
@@ -12,8 +13,7 @@ ABSENT = ("No such file or directory", "Not a directory", "Is a directory")  # t
 KINDS = {"regular file": "file", "regular empty file": "file", "directory": "directory"}
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A path; the fact is `file`, `directory` or `other`."""
 
     path: str

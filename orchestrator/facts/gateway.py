@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts import dhcp
+from orchestrator.facts.seen import Seen
 from orchestrator.model import errors
 
 OUT = "out"
@@ -37,8 +39,7 @@ SCRIPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """What there is of `owner`'s; with `network` (the first characters of its id) its Gateway."""
 
     owner: str
@@ -48,17 +49,17 @@ class Key:
         return f"gateway of {dhcp.namespace(self.owner, self.network)}" if self.network else "gateways"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Seen, frozen=True, eq=False):
     """The host's side. `taken`: its transit addresses, by device; `devices`: those that rules of ours name."""
 
+    ASIDE = frozenset({"taken", "devices"})
+
     iptables: bool
-    taken: tuple[tuple[str, str], ...] = field(default=(), compare=False)
-    devices: tuple[str, ...] = field(default=(), compare=False)
+    taken: tuple[tuple[str, str], ...] = ()
+    devices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """A way out: the addresses of the cable's ends, `near` the host's; where the namespace's default route leads; whether both hand packets on.
 
     `inside`: the namespace's policies and rules, as iptables-save has them behind their table; `outside`: the host's rules that name the cable, and

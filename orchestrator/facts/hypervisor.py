@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts import domain
@@ -24,16 +25,14 @@ VERSION = re.compile(r"^Running hypervisor: \S+ (\d+)\.(\d+)\.(\d+)", re.MULTILI
 HOST = re.compile(r"<host>.*?</host>", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The host."""
 
     def __str__(self) -> str:
         return "what libvirt says of the host"
 
 
-@dataclass(frozen=True, slots=True)
-class Hypervisor:
+class Hypervisor(Struct, frozen=True):
     """The fields of model.host.Capacity that are known by it; `arch` in libvirt's words, which are Nova's."""
 
     hypervisor_version: int

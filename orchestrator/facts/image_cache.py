@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 
@@ -26,8 +27,7 @@ done
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The host's instances_path; the fact is a tuple of Held, by path."""
 
     path: str
@@ -36,8 +36,7 @@ class Key:
         return f"{self.path}/_base"
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """An image in the cache: `size` of its disk and `used` on the host's in bytes, `age` in seconds since it was made; size None: it is lost, its manifest left.
 
     By its manifest: `wanted` bytes, `name` of the image, `source` (algorithm:digest) that it was made of, `digest` (sha256) of itself; "" without one.

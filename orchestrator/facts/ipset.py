@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.commands import packed
 from orchestrator.commands.command import Command, Record
@@ -22,8 +23,7 @@ send "${all:+$all$n}= end"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The beginning of the names of what is ours (names.owner)."""
 
     owner: str
@@ -32,21 +32,19 @@ class Key:
         return f"address sets of {self.owner}"
 
 
-@dataclass(frozen=True, slots=True)
-class Sets:
+class Sets(Struct, frozen=True):
     """`members` by the set's name, in order. `trouble`: why ipset does not work here, "" when it does."""
 
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trouble: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Needed(Sets):
+class Needed(Sets, frozen=True, eq=False):
     """Sets that are to be there, where there were those of `before`. They equal what is found when all of it is there, and nothing of `before` but it:
     sets and members that came meanwhile are another run's, and no fault.
     """
 
-    before: Sets = field(default_factory=Sets, repr=False)
+    before: Sets = field(default_factory=Sets)
 
     __hash__ = None  # type: ignore[assignment]  # as that of Sets, which holds a mapping
 
@@ -56,6 +54,12 @@ class Needed(Sets):
         if self.trouble != other.trouble or any(name in other.members and name not in self.members for name in self.before.members):
             return False
         return all(name in other.members and self._there(name, set(other.members[name])) for name in self.members)
+
+    def __ne__(self, other: object) -> bool:  # a Struct has one of its own, which knows nothing of the above
+        return not self == other
+
+    def __repr__(self) -> str:  # what was before tells nothing of what is needed
+        return f"Needed(members={self.members!r}, trouble={self.trouble!r})"
 
     def _there(self, name: str, found: set[str]) -> bool:
         wanted = set(self.members[name])

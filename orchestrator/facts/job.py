@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands import quoting
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts import file
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The job's name; the fact is a tuple of Ended, None when the host does not know the job: it never ran, or not since the host's boot."""
 
     job: str
@@ -20,8 +20,7 @@ class Key:
         return f"job {self.job}"
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """An action that ended: its lane's number in the batch, its place there, how (done, fenced, locked, skipped), its exit code."""
 
     lane: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 
@@ -14,8 +15,7 @@ SCRIPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The host; the fact is True or False."""
 
     def __str__(self) -> str:

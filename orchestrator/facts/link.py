@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts.seen import Seen
 from orchestrator.model import errors
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A device's name."""
 
     name: str
@@ -20,8 +21,7 @@ class Key:
         return f"network device {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(Struct, frozen=True):
     """A mark (names.owner): the devices that carry it."""
 
     owner: str
@@ -30,8 +30,7 @@ class Marked:
         return f"network devices of {self.owner}"
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(Struct, frozen=True):
     """The host's own addresses."""
 
     def __str__(self) -> str:
@@ -42,21 +41,22 @@ SWITCHES = ("openvswitch", "tun")
 """Kinds of an Open vSwitch bridge's own device, with its datapath in the kernel and in user space."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Seen, frozen=True, eq=False):
     """`kind` is bridge, tun (taps are) or another of iproute2's, "" for a physical device; `master` the Linux bridge it is a port of.
 
     `alias`: what it is marked with (`owner` of it: whose it is), "" for nothing. `form`: what a VXLAN or VLAN device leads to, in ip-link(8)'s
     words. `addresses` (global ones) come and go by themselves, and `mtu` (bytes) may follow another device's: links are equal whatever they are.
     """
 
+    ASIDE = frozenset({"addresses", "mtu"})
+
     kind: str
     master: str | None
     up: bool
     alias: str = ""
     form: str = ""
-    addresses: tuple[str, ...] = field(default=(), compare=False)
-    mtu: int = field(default=1500, compare=False)
+    addresses: tuple[str, ...] = ()
+    mtu: int = 1500
 
     @property
     def owner(self) -> str:
@@ -64,8 +64,7 @@ class Link:
         return self.alias.partition(" ")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """Devices that carry a mark, by name; and of the bridges among them the ports that do not carry it."""
 
     devices: Mapping[str, Link] = field(default_factory=dict)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts import domain as domains
@@ -34,8 +35,7 @@ SCRIPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The host's instances_path; `known`: uuids that are not asked about, with a space between."""
 
     path: str
@@ -45,8 +45,7 @@ class Key:
         return "what else is on the host"
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Struct, frozen=True):
     """A domain; `state` in virsh's words, `lineage` of our mark: the store that made it, None without one."""
 
     uuid: str
@@ -61,8 +60,7 @@ class Domain:
         return self.state not in ("shut off", "crashed")
 
 
-@dataclass(frozen=True, slots=True)
-class Others:
+class Others(Struct, frozen=True):
     """Domains by uuid, and the names of directories that are called as an instance's: `<uuid>`, or `<uuid>_del` when half removed."""
 
     domains: tuple[Domain, ...] = ()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.commands.command import Command, Record
 
@@ -24,8 +25,7 @@ exec ovs-vsctl --timeout=10 -f json -- --columns=name,datapath_type,external_ids
 """It says of itself that it can do `system` where the kernel has no such thing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A port's name."""
 
     name: str
@@ -34,8 +34,7 @@ class Key:
         return f"Open vSwitch port {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Bridge:
+class Bridge(Struct, frozen=True):
     """A bridge's name."""
 
     name: str
@@ -44,8 +43,7 @@ class Bridge:
         return f"Open vSwitch bridge {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(Struct, frozen=True):
     """A mark (names.owner): what carries it."""
 
     owner: str
@@ -54,8 +52,7 @@ class Marked:
         return f"Open vSwitch bridges of {self.owner}"
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """`tag`: its VLAN, 0 for the untagged, None for all of them. `ids`: its external_ids that mean something here."""
 
     bridge: str
@@ -64,16 +61,14 @@ class Port:
     error: str = ""  # why it carries nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Struct, frozen=True):
     """A bridge. `owner`: who made it, "" for somebody else."""
 
     datapath: str  # system | netdev
     owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """Open vSwitch answers. `bridges` that carry a mark, each with its ports but the uplinks that we put in; `datapath`: what this host can do."""
 
     datapath: str

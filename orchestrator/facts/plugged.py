@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts.domain import SPLIT, URI
+from orchestrator.facts.seen import Seen
 from orchestrator.model import errors
 
 VOLUME = re.compile(r"^\s*(\S+)\s.*\bvolume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.MULTILINE)
@@ -15,8 +17,7 @@ SIZE = re.compile(r"^\s*(\S+)\s+(\d+)\s+\S+\s+\S+$", re.MULTILINE)
 OFF = ("shut off", "crashed")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A domain's name; the fact is a tuple of Plugged, by volume id, or None when no process runs."""
 
     name: str
@@ -25,12 +26,13 @@ class Key:
         return f"volumes of domain {self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Plugged:
+class Plugged(Seen, frozen=True, eq=False):
     """A volume by its id, the disk that it is, its size in bytes."""
 
+    ASIDE = frozenset({"device"})
+
     volume: str
-    device: str = field(compare=False)
+    device: str
     size: int
 
 
@@ -56,7 +58,10 @@ def _plugged(key: Key, answers: Sequence[str], record: Record) -> tuple[Plugged,
     if not state or (record.error.strip() and not listed):
         raise _silence(record)
     known = {device: int(size) for device, size in SIZE.findall(sizes)}
-    return tuple(sorted(Plugged(volume, device, known.get(device, 0)) for device, volume in VOLUME.findall(listed)))
+    return tuple(
+        Plugged(volume, device, known.get(device, 0))
+        for volume, device in sorted((volume, device) for device, volume in VOLUME.findall(listed))
+    )
 
 
 def _silence(record: Record) -> errors.HostError:

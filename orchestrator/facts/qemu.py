@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts.seen import Seen
 from orchestrator.model import errors
 
 # libvirt gives each QEMU `-uuid UUID` (qemu_command.c `qemuBuildCommandLine`). One grep reads every command line; [u] keeps it from finding itself. A
@@ -35,8 +37,7 @@ SCRIPT = f"{PROCESSES}\nprocesses"
 FOUND = re.compile(r"([0-9]+) (\S) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A guest's uuid; the fact is its Process, or None when none lives."""
 
     uuid: str
@@ -45,20 +46,20 @@ class Key:
         return f"QEMU process of {self.uuid}"
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Struct, frozen=True):
     """The host; the fact is a tuple of Processes, by uuid and pid."""
 
     def __str__(self) -> str:
         return "QEMU processes"
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Seen, frozen=True, eq=False):
     """`stopped`: by a signal (SIGSTOP), or by a debugger: it answers nobody, and libvirt still calls its guest running."""
 
+    ASIDE = frozenset({"pid", "stopped"})
+
     uuid: str
-    pid: int = field(compare=False)  # another one each time
+    pid: int  # another one each time
     stopped: bool = False
 
 

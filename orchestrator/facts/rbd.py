@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
@@ -14,8 +15,7 @@ ABSENT = 2  # ENOENT
 NO_IMAGE = re.compile(r"error opening image .*: \(2\) No such file or directory")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """`image` is pool/name. The host reaches the cluster as `user`, by its own ceph.conf, another `conf`, or `monitors`. The fact is an int."""
 
     image: str

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts.domain import SPLIT, URI
@@ -15,8 +16,7 @@ from orchestrator.facts.domain import SPLIT, URI
 ANSWER = re.compile(r"([a-z -]+) \(([^()\n]+)\)\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A domain name."""
 
     name: str
@@ -25,8 +25,7 @@ class Key:
         return f"reason of domain {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """`state` and `reason` in virsh's words: `shut off` for `crashed`, `shutdown`, `destroyed` ...; `unknown` since libvirt was restarted."""
 
     state: str

@@ -7,10 +7,12 @@ import ipaddress
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.commands import packed
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts.seen import Seen
 from orchestrator.model import errors
 
 FOREIGN = "*"
@@ -42,8 +44,7 @@ PROTOCOLS = dict(re.findall(r"(\S+) (\d+)", NETBASE)) | KNOWN
 """Whatever a protocol is called, what it is called here: others' names come from a host's /etc/protocols (Debian's netbase), or are not there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A tool, and the beginning of the names of what is ours (names.owner)."""
 
     tool: str  # iptables | ip6tables | ebtables
@@ -53,16 +54,16 @@ class Key:
         return f"{self.tool} rules of {self.owner}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Seen, frozen=True, eq=False):
     """A rule without its chain. `spec` is the same on every host and however it was written; `text` is this host's own words for it."""
 
+    ASIDE = frozenset({"text"})
+
     spec: str
-    text: str = field(compare=False)
+    text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """`chains`: ours, by `<table>/<chain>`. `hooks`: of each built-in chain that leads into one of any store's, what it does in order: their names,
     and FOREIGN for the rules of others before them. `trouble`: why the tool does not work here, "" when it does.
     """
@@ -75,13 +76,12 @@ class Rules:
 DEVICES = ("-i", "-o", "--physdev-in", "--physdev-out")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Needed(Rules):
+class Needed(Rules, frozen=True, eq=False):
     """Rules that are to be there, where there were those of `before`. They equal what is found when all of them are there in their order, and nothing
     of `before` but them: chains, jumps and rules for ports that came meanwhile are another run's, and no fault.
     """
 
-    before: Rules = field(default_factory=Rules, repr=False)
+    before: Rules = field(default_factory=Rules)
 
     __hash__ = None  # type: ignore[assignment]  # as that of Rules, which holds mappings
 
@@ -92,6 +92,12 @@ class Needed(Rules):
             return False
         every = all(path in other.chains and self._chain(path, other.chains[path]) == each for path, each in self.chains.items())
         return every and all(self._jumps(place, other) == self.hooks.get(place, ()) for place in {*self.hooks, *other.hooks})
+
+    def __ne__(self, other: object) -> bool:  # a Struct has one of its own, which knows nothing of the above
+        return not self == other
+
+    def __repr__(self) -> str:  # what was before tells nothing of what is needed
+        return f"Needed(chains={self.chains!r}, hooks={self.hooks!r}, trouble={self.trouble!r})"
 
     def _chain(self, path: str, found: tuple[Rule, ...]) -> tuple[Rule, ...]:
         """What is found there, without what came meanwhile."""

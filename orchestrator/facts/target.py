@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts.seen import Seen
 
 TARGET = re.compile(r"^Target \d+: ", re.MULTILINE)
 LUN = re.compile(r"^        LUN: 1\n(.*?)(?=^        LUN: |^    \S)", re.MULTILINE | re.DOTALL)
@@ -14,8 +16,7 @@ SIZE = re.compile(r"Size: (\d+) MB")
 BACKING = re.compile(r"Backing store path: (.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """The target's iSCSI name."""
 
     iqn: str
@@ -24,15 +25,16 @@ class Key:
         return f"iSCSI target {self.iqn}"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Seen, frozen=True, eq=False):
     """`path` None: LUN 1 is lost. `size` in units of 1,000,000 bytes, rounded, as tgtadm tells it. Sessions come and go by themselves."""
+
+    ASIDE = frozenset({"connected"})
 
     path: str | None
     size: int
     accounts: tuple[str, ...]
     initiators: tuple[str, ...]
-    connected: bool = field(default=False, compare=False)
+    connected: bool = False
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:

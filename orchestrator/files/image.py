@@ -8,8 +8,9 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.drivers.images import formats, iso, qcow2, raw, sources
 from orchestrator.model import errors
@@ -28,8 +29,7 @@ class WrongChecksum(errors.SpecError):
     """The file's content is not what the playbook's checksum says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(Struct, frozen=True):
     """A file found good: sha256 (hex), sizes in bytes."""
 
     digest: str

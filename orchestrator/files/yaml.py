@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import yaml
+from msgspec import Struct
 from yaml import events
 
 from orchestrator.model.errors import SpecError, SpecErrors
@@ -42,8 +42,7 @@ HINTS = {
 Value = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """A single value. `text` is what was written (of a quoted value: its content)."""
 
     value: Value
@@ -51,16 +50,14 @@ class Scalar:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     """A list."""
 
     items: tuple[Node, ...]
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     """Keys and values in the order written; no two keys have the same text."""
 
     items: tuple[tuple[Scalar, Node], ...]
@@ -160,8 +157,7 @@ def _syntax(error: yaml.YAMLError, text: str, source: str) -> SpecError:
     return SpecError(problem, where, context, hint)
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchor:
+class _Anchor(Struct, frozen=True):
     node: Node
     size: int  # nodes in it, aliases expanded
     height: int

@@ -8,8 +8,9 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.model import errors
 
@@ -18,8 +19,7 @@ STORAGE = 1
 _NAME = re.compile(r"[a-z0-9]{1,5}")  # interface names have 15 characters
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """The folder of one lab; nothing but the lab's own namespaces lives outside of it."""
 
     path: Path
@@ -49,8 +49,7 @@ class Folder:
         return self.path / f"{self.name}{number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What was decided when the lab was made: its subnet (a /24, as `10.x.y`), and how many hosts it was asked to have."""
 
     subnet: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(Struct, frozen=True):
     """What one weigher gave a host: `raw`, then normalised to 0..1 over the hosts that fit, times `multiplier` is what counted."""
 
     weigher: str
@@ -21,8 +21,7 @@ class Weight:
         return self.multiplier * self.normalised + 0.0  # no -0
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The chosen host; `why` in a sentence; its weights; the next best hosts; of hosts that did not fit the reasons, at most NOTED of them.
 
     `tried`: hosts that failed to build the instance: they are not asked again.

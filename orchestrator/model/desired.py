@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Flavor:
+class Flavor(Struct, frozen=True):
     """The size of an instance."""
 
     name: str
@@ -20,8 +20,7 @@ class Flavor:
     extra_specs: Mapping[str, str] = field(default_factory=dict)  # hw:cpu_*, hw:mem_page_size, quota:*
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """A disk image. `digest` (hex) pins its content: from the playbook's checksum, else worked out from the file (sha256)."""
 
     name: str
@@ -45,8 +44,7 @@ NO_IMAGE = Image("", "", "")
 """What an instance that boots from a volume is made of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subnet:
+class Subnet(Struct, frozen=True):
     """An address range of a network; `pool` is (first, last), `host_routes` are (destination, next hop).
 
     `dhcp`: each host serves its own ports. `nat`: each host is the gateway of its own ports, and takes them out under its own address.
@@ -76,8 +74,7 @@ class Subnet:
         return next((str(make(n)) for n in usable if str(make(n)) != self.gateway), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """A network. `segmentation_id` is the VLAN's id or the VXLAN's VNI; a vxlan network has no physical one ("")."""
 
     name: str
@@ -95,8 +92,7 @@ class Network:
         return self.mtu or (1450 if self.type == "vxlan" else 1500)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """What a security group lets through (neutron security group rule). For ICMP, the ports are type and code (Neutron's way)."""
 
     direction: str  # ingress | egress
@@ -108,8 +104,7 @@ class Rule:
     remote_group: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SecurityGroup:
+class SecurityGroup(Struct, frozen=True):
     """Rules by which ports are judged; what none lets through is dropped."""
 
     name: str
@@ -126,8 +121,7 @@ def default_group() -> SecurityGroup:
     return SecurityGroup(DEFAULT_GROUP, rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """A disk with a life of its own. `size` in GiB."""
 
     name: str
@@ -139,16 +133,14 @@ class Volume:
     path: str = ""  # the file that it is, of a guest that others made; "": one that is made for it
 
 
-@dataclass(frozen=True, slots=True)
-class Keypair:
+class Keypair(Struct, frozen=True):
     """A public SSH key."""
 
     name: str
     public_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkRequest:
+class NetworkRequest(Struct, frozen=True):
     """One port that an instance asks for."""
 
     network: str
@@ -162,8 +154,7 @@ DEFAULT_PROJECT = "default"
 """Whose instances are that name no project."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerGroup:
+class ServerGroup(Struct, frozen=True):
     """Instances that are to be near each other, or apart (nova `InstanceGroup`).
 
     `max_server_per_host`: how many of them one host takes with the policy anti-affinity (nova rule of that name).
@@ -174,8 +165,7 @@ class ServerGroup:
     max_server_per_host: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RestartPolicy:
+class RestartPolicy(Struct, frozen=True):
     """What becomes of a guest that ends though it is to run. `condition`: on-crash | always | never. Times in seconds.
 
     It is restarted `max_attempts` times within `window` at most, the second time not before `back_off`, which doubles from then on.
@@ -187,8 +177,7 @@ class RestartPolicy:
     back_off: int = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """A command that hosts run once something changed there: after each batch of its play, on each host of an instance that notified it.
 
     `run_once`: on the first of these hosts only.
@@ -199,8 +188,7 @@ class Handler:
     run_once: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Play:
+class Play(Struct, frozen=True):
     """How the instances of a play are worked off (Ansible's words). `serial`: sizes of batches, numbers or percentages as written; none: one batch.
 
     `max_fail_percentage` None: only a batch that fails whole ends the run. `throttle`: hosts at once, 0 as many as there are forks.
@@ -215,8 +203,7 @@ class Play:
     handlers: tuple[Handler, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRequest:
+class InstanceRequest(Struct, frozen=True):
     """One instance as wished for. `where` is its place in the playbook, for errors found later."""
 
     name: str
@@ -247,8 +234,7 @@ class InstanceRequest:
     restart_policy: RestartPolicy = RestartPolicy()
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Struct, frozen=True):
     """Everything the given playbooks wish for, by name."""
 
     flavors: Mapping[str, Flavor] = field(default_factory=dict)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model import desired, names
 from orchestrator.model.instance import Port
@@ -14,16 +15,14 @@ def segment_id(lineage: str, network: desired.Network) -> str:
     return names.network_id(lineage, network.physical_network if network.type == "flat" else f"{network.type}/{network.name}")
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """What DHCP tells one port of the host: its addresses (both IP versions) and its host name."""
 
     port: Port
     hostname: str
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """A network as it is on this host: `bridge` is a Linux bridge, or with the driver openvswitch an Open vSwitch one.
 
     `interface` is the physical interface that belongs into it, for a VLAN the one that the VLAN is on. `local_ip` and `peers` are the ends of
@@ -44,8 +43,7 @@ class Segment:
         return self.network.link_mtu
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A security group that a port here has, or a rule here names. `members`: addresses of its ports on all hosts, sorted."""
 
     name: str
@@ -53,8 +51,7 @@ class Group:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fabric:
+class Fabric(Struct, frozen=True):
     """Everything shared of one host. `lineage` is the store's: what it owns on hosts carries it, and nothing else is ever touched."""
 
     host: str

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(Struct, frozen=True):
     """Hosts with something in common (nova host aggregate): an inventory group with `aggregate_metadata`, or named by a host's `aggregates`."""
 
     name: str
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     """One inventory host, its variables resolved. Connection words are Ansible's, the others Nova's."""
 
     name: str
@@ -54,8 +53,7 @@ class Host:
             return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """All hosts by name, and groups as `group -> host names` (children resolved; `all` and `ungrouped` included)."""
 
     hosts: Mapping[str, Host]
@@ -64,8 +62,7 @@ class Inventory:
     sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A NUMA node of a host. Memory in MiB."""
 
     id: int
@@ -73,8 +70,7 @@ class Cell:
     memory_mb: int
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
+class Capacity(Struct, frozen=True):
     """What a host was observed to have. Memory in MiB, disk in GiB."""
 
     machine_id: str

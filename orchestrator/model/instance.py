@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model import desired
 from orchestrator.model.decision import Decision
 from orchestrator.model.volume import Attachment
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """A network interface of an instance and where it plugs in on its host.
 
     On Open vSwitch, `bridge` is the port's own Linux bridge, where its rules work, and `switch` what it leads to (nova `ovs_hybrid_plug`).
@@ -30,8 +30,7 @@ class Port:
     status: str = ""  # attaching, detaching: what is still to be done to a running guest; "": nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """A file of the host's image cache that disks are overlays of; `kind` is image, ephemeral or swap. Size in bytes."""
 
     kind: str
@@ -39,8 +38,7 @@ class Base:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Struct, frozen=True):
     """A disk file of the instance: a qcow2 overlay on its base. Size in bytes."""
 
     name: str  # disk | disk.local | disk.eph0, disk.eph1 ... | disk.swap
@@ -50,16 +48,14 @@ class Disk:
     base: Base
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """A PCI device of the host that the guest has. `alias` is what it was asked for by."""
 
     alias: str
     address: str  # 0000:81:00.0
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """What the steps of the state machine work from."""
 
     uuid: str
@@ -98,8 +94,7 @@ class Instance:
     renews: tuple[str, ...] = ()  # files in its directory that a rebuild is still to make anew: their data was given up by consent
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """An instance as the store knows it. Times are ISO 8601, UTC."""
 
     instance: Instance

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 
 class LabHostState(enum.StrEnum):
@@ -15,8 +16,7 @@ class LabHostState(enum.StrEnum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
-class LabHost:
+class LabHost(Struct, frozen=True):
     """One practice host, and how to reach it by SSH. `pid` is its first process, as this machine counts; None: stopped."""
 
     name: str
@@ -28,8 +28,7 @@ class LabHost:
     pid: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LabStatus:
+class LabStatus(Struct, frozen=True):
     """A lab and its hosts, in the order of their numbers."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 FILTERS = (
     "ComputeFilter",
@@ -31,8 +32,7 @@ MULTIPLIERS = {
 """Nova's defaults."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """`weight_classes`: weighers of other packages, by entry point, beside all of ours. `max_attempts`: hosts that are tried for one instance in all:
     the first and, by default, three alternates (Nova's default is two).
     """

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model import desired
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """What the steps work from. `size` in GiB; `options` are what it takes to reach it, fixed when it was made (docs/volumes.md).
 
     `host` makes and removes it: of a local volume the one where the file lies, "" while it was never attached.
@@ -36,8 +36,7 @@ class Volume:
         return self.size << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """A volume of an instance, as its disk `device`. `boot`: the instance boots from it. `status`: the volume's."""
 
     volume: Volume
@@ -51,8 +50,7 @@ class Attachment:
         return self.status == "detaching"
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeRecord:
+class VolumeRecord(Struct, frozen=True):
     """A volume as the store knows it. `status` is Cinder's; times are ISO 8601, UTC."""
 
     volume: Volume

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec import structs
 
 from orchestrator.commands import quoting
 from orchestrator.model import names
@@ -35,23 +37,21 @@ def amended(instance: Instance, request: InstanceRequest, desired: Desired, anew
     pairs = zip(instance.ports, request.networks, strict=False)
     ports = tuple(_secured(port, wish, request, desired) for port, wish in pairs)
     grown = _imaged(_grown(instance, desired.flavors[request.flavor]), desired.images.get(request.image), anew)
-    asked = dataclasses.replace(
+    asked = structs.replace(
         grown,
         requested_zone=request.availability_zone,
         scheduler_hints=request.scheduler_hints,
         restart_policy=request.restart_policy,
     )
-    return dataclasses.replace(asked, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
+    return structs.replace(asked, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
 
 
 def _grown(instance: Instance, wished: Flavor) -> Instance:
     """A root disk grows where it is; nothing else of a flavor does."""
     if wished.name != instance.flavor.name or wished.disk <= instance.flavor.disk:
         return instance
-    disks = tuple(
-        dataclasses.replace(disk, size=max(disk.size, wished.disk << 30)) if disk.name == "disk" else disk for disk in instance.disks
-    )
-    return dataclasses.replace(instance, flavor=dataclasses.replace(instance.flavor, disk=wished.disk), disks=disks)
+    disks = tuple(structs.replace(disk, size=max(disk.size, wished.disk << 30)) if disk.name == "disk" else disk for disk in instance.disks)
+    return structs.replace(instance, flavor=structs.replace(instance.flavor, disk=wished.disk), disks=disks)
 
 
 def _imaged(instance: Instance, wished: Image | None, anew: bool) -> Instance:
@@ -59,32 +59,32 @@ def _imaged(instance: Instance, wished: Image | None, anew: bool) -> Instance:
     if wished is None or wished.name != instance.image.name:
         return instance
     if wished.digest == instance.image.digest and not anew:
-        return dataclasses.replace(instance, image=dataclasses.replace(instance.image, source=wished.source, size=wished.size))
+        return structs.replace(instance, image=structs.replace(instance.image, source=wished.source, size=wished.size))
     if not anew:
         return instance
     disks = tuple(_rebased(disk, wished) if disk.base.kind == "image" else disk for disk in instance.disks)
-    return dataclasses.replace(instance, image=wished, disks=disks)
+    return structs.replace(instance, image=wished, disks=disks)
 
 
 def _rebased(disk: Disk, image: Image) -> Disk:
     instances_path = posixpath.dirname(posixpath.dirname(disk.base.path))
     base = Base("image", names.base(instances_path, names.image_id(image.name, image.digest)), image.virtual_size)
-    return dataclasses.replace(disk, base=base, size=max(disk.size, image.virtual_size))
+    return structs.replace(disk, base=base, size=max(disk.size, image.virtual_size))
 
 
 def _secured(port: Port, wish: NetworkRequest, request: InstanceRequest, desired: Desired) -> Port:
     groups = request.security_groups if wish.security_groups is None else wish.security_groups
     security = desired.networks[wish.network].port_security if wish.port_security is None else wish.port_security
-    return dataclasses.replace(port, security_groups=groups, port_security=security)
+    return structs.replace(port, security_groups=groups, port_security=security)
 
 
 def _flavor(was: Flavor, wished: Flavor) -> Iterator[str]:
     if was.name != wished.name:
         yield f"flavor: {was.name} -> {wished.name}"
         return
-    wished = dataclasses.replace(wished, disk=min(was.disk, wished.disk))  # a larger one is taken over
+    wished = structs.replace(wished, disk=min(was.disk, wished.disk))  # a larger one is taken over
     if was != wished:
-        old, new = dataclasses.asdict(was), dataclasses.asdict(wished)
+        old, new = msgspec.to_builtins(was), msgspec.to_builtins(wished)
         yield f"flavor {was.name}: " + ", ".join(f"{field}: {old[field]} -> {new[field]}" for field in old if old[field] != new[field])
 
 

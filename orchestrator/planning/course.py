@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct, field, structs
 
 from orchestrator.commands.command import Action
 from orchestrator.facts import domain as domains
@@ -23,8 +23,7 @@ STEPS = tuple(dict.fromkeys(name for state in TABLE.states for name in state.ste
 """Every step of the table, once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """`path` is the busy states in order, `rest` where they lead; `expects` what will be true there, within `patience` seconds.
 
     With a `problem` the way is blocked before its first action: it says why. `ran`: the guest may have written to its disks before, so that
@@ -36,7 +35,7 @@ class Course:
     path: tuple[State, ...]
     rest: State
     legs: tuple[Leg, ...] = ()
-    expects: Mapping[Key, object] = dataclasses.field(default_factory=dict)
+    expects: Mapping[Key, object] = field(default_factory=dict)
     patience: float = 0.0
     problem: errors.HostError | None = None
     ran: bool = False
@@ -66,8 +65,8 @@ def chart(record: Record, triggers: Sequence[str], facts: Facts, ground: Groundw
     for state in path:
         if ground and state == grounded:
             if ground.problem:
-                return dataclasses.replace(course, problem=ground.problem)
-            legs += [dataclasses.replace(leg, state=state.name) for leg in ground.legs]
+                return structs.replace(course, problem=ground.problem)
+            legs += [structs.replace(leg, state=state.name) for leg in ground.legs]
             predicted.update(ground.expects)
             changed.update(ground.expects)
             patience = ground.patience
@@ -76,7 +75,7 @@ def chart(record: Record, triggers: Sequence[str], facts: Facts, ground: Groundw
             try:
                 todo = step.plan(record.instance, predicted)
             except errors.HostError as problem:
-                return dataclasses.replace(course, problem=problem)
+                return structs.replace(course, problem=problem)
             undo, shares = step.undo(record.instance, predicted), step.shares(record.instance)
             parts = todo.each or (steps.Shared(shares or "", todo.actions, todo.unless),)
             legs += [Leg(state.name, name, todo.why, tagged(part.actions, name), undo, part.name or None, part.unless) for part in parts]
@@ -84,7 +83,7 @@ def chart(record: Record, triggers: Sequence[str], facts: Facts, ground: Groundw
             predicted.update(expected)
             changed.update(expected)
             patience = max(patience, step.PATIENCE)
-    return dataclasses.replace(course, legs=tuple(legs), expects=changed, patience=patience)
+    return structs.replace(course, legs=tuple(legs), expects=changed, patience=patience)
 
 
 def _grounded(path: Sequence[State]) -> State | None:
@@ -131,7 +130,7 @@ def _path(state: State) -> tuple[tuple[State, ...], State]:
 
 def remains(instance: Instance, facts: Facts) -> tuple[Key, ...]:
     """What of the instance's own, nothing shared, is on the host; volumes that others had before are to be there."""
-    instance = dataclasses.replace(instance, volumes=tuple(each for each in instance.volumes if not each.volume.made))
+    instance = structs.replace(instance, volumes=tuple(each for each in instance.volumes if not each.volume.made))
     own = (steps.find(name) for name in STEPS)
     keys = dict.fromkeys(key for step in own if step.shares(instance) is None for key in step.needs(instance))
     return tuple(key for key in keys if facts.get(key) is not None)

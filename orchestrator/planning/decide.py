@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.facts import domain as domains
 from orchestrator.facts import qemu
@@ -17,8 +18,7 @@ NOTHING = "none"
 PLUG, CREATE, GROW = "updating.plug_volumes", "block_device_mapping.create_volumes", "block_device_mapping.create_disks"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """`verb` is what an operator would call it; no triggers and a busy state: the course goes on where it was left."""
 
     verb: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.facts.gather import Facts
 from orchestrator.model.instance import Record
@@ -20,8 +21,7 @@ class Repair(enum.Enum):
     CANNOT = "cannot be repaired here"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that is not as it should be.
 
     `kind`: instance, network, volume, image, process, domain, file or host. `name`: the instance's, or the thing's own. `cause`: a short word that

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.model import desired
 from orchestrator.model.fabric import Fabric, Group, Lease, Segment, segment_id
@@ -16,8 +18,7 @@ UNKNOWN = "?"
 """Stands for a digest while nobody knows what is on the host."""
 
 
-@dataclass(frozen=True)  # without slots, for what is worked out once
-class World:
+class World(Struct, frozen=True, dict=True):  # without slots, for what is worked out once
     """Every instance of the store, on whatever host, the groups and networks as they are to be, and the inventory's hosts."""
 
     lineage: str

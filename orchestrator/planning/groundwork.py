@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct, field
 
 from orchestrator.commands.command import Action, Lane
 from orchestrator.facts.gather import Facts, Key
@@ -18,13 +18,12 @@ SHARED = "fabric"
 """What the legs are shared as: one lane of the host, in the steps' order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Groundwork:
+class Groundwork(Struct, frozen=True):
     """The steps of one host's fabric. With a `problem` nothing of it is done: it says why, and no guest of the fabric's starts there."""
 
     fabric: Fabric
     legs: tuple[Leg, ...] = ()
-    expects: Mapping[Key, object] = dataclasses.field(default_factory=dict)
+    expects: Mapping[Key, object] = field(default_factory=dict)
     patience: float = 0.0
     problem: errors.HostError | None = None
 

@@ -7,7 +7,8 @@ them. So what no record has is only called left over when the store once had it;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Action, Command, Lane
 from orchestrator.facts import domain as domains
@@ -28,8 +29,7 @@ FOREIGN = ("foreign-domain", "foreign-directory", "foreign-process")
 """Causes of findings about what is somebody else's: named, and no drift."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leak:
+class Leak(Struct, frozen=True):
     """What is left of an instance that the store had and destroyed: its domain, or None, and the names of its directories."""
 
     uuid: str
@@ -37,8 +37,7 @@ class Leak:
     directories: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
+class Books(Struct, frozen=True):
     """What the store says: every record, by uuid, its own id, and whether it gave out a uuid."""
 
     records: Mapping[str, Record]

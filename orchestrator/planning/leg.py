@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from orchestrator.commands.command import Action
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Struct, frozen=True):
     """One step in one state. `shares` names what its actions make for several instances at once; `unless` is the path that is there then."""
 
     state: str
@@ -24,4 +23,4 @@ class Leg:
 
 def tagged(actions: Iterable[Action], step: str) -> tuple[Action, ...]:
     """The actions under their step's name, which the host's journal shows."""
-    return tuple(dataclasses.replace(action, step=step) for action in actions)
+    return tuple(structs.replace(action, step=step) for action in actions)

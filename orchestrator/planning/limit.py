@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import fnmatch
 from collections.abc import Iterable, Set
+
+from msgspec import structs
 
 from orchestrator.model import errors
 from orchestrator.model.desired import Desired, InstanceRequest
@@ -18,7 +19,7 @@ def narrow(desired: Desired, records: Iterable[Record], hosts: Set[str]) -> Desi
     kept = {name: found for name, wish in desired.instances.items() if (found := _kept(wish, homes.get(name), hosts))}
     if desired.instances and not kept:
         raise errors.NotFound("--limit leaves no instance", why=f"none is, or may be, on {', '.join(sorted(hosts))}")
-    return dataclasses.replace(desired, instances=kept)
+    return structs.replace(desired, instances=kept)
 
 
 def only(desired: Desired, records: Iterable[Record], names: Set[str], hosts: Set[str]) -> Desired:
@@ -27,7 +28,7 @@ def only(desired: Desired, records: Iterable[Record], names: Set[str], hosts: Se
     kept = {name: wish for name, wish in desired.instances.items() if name in names or homes.get(name) in hosts}
     if not kept:
         raise errors.NotFound("--limit @failed leaves no instance", why="what the last run left undone is not in these playbooks")
-    return dataclasses.replace(desired, instances=kept)
+    return structs.replace(desired, instances=kept)
 
 
 def start_at(desired: Desired, pattern: str) -> Desired:
@@ -38,11 +39,11 @@ def start_at(desired: Desired, pattern: str) -> Desired:
         near = difflib.get_close_matches(pattern, names, 1)
         hint = f"did you mean {near[0]!r}?" if near else ""
         raise errors.NotFound(f"--start-at {pattern!r} names no instance", why="none of the playbooks' is called so", hint=hint)
-    return dataclasses.replace(desired, instances={name: desired.instances[name] for name in names[first:]})
+    return structs.replace(desired, instances={name: desired.instances[name] for name in names[first:]})
 
 
 def _kept(wish: InstanceRequest, home: str | None, hosts: Set[str]) -> InstanceRequest | None:
     if home is not None:
         return wish if home in hosts else None
     allowed = tuple(name for name in wish.hosts if name in hosts)
-    return dataclasses.replace(wish, hosts=allowed) if allowed else None
+    return structs.replace(wish, hosts=allowed) if allowed else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.commands.command import Action
 from orchestrator.model import errors
@@ -20,8 +21,7 @@ UNREACHABLE = "unreachable"
 NOWHERE = "no valid host"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One instance's part. `verb` none: nothing to do; unreachable: nothing known; no valid host: no room; none of these has a course.
 
     `decision`: why this host, for a new instance. `notes`: drift that was seen and left alone.
@@ -36,8 +36,7 @@ class Change:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StorageChange:
+class StorageChange(Struct, frozen=True):
     """What the host that keeps a volume does for it, before any instance has it. `verb`: create or change."""
 
     name: str
@@ -47,16 +46,14 @@ class StorageChange:
     actions: tuple[Action, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """A volume that its host cannot have there now, and why: instances that are to have it are left as they are."""
 
     volume: Volume
     problem: errors.HostError
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """`placements` are the new instances, not recorded yet; `unreachable` hosts by name, with the reason.
 
     `ground`: what the instances of each host share; `amended`: instances of which something is to be recorded otherwise.

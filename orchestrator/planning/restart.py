@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from orchestrator.model.desired import RestartPolicy
 
@@ -37,8 +38,7 @@ class Do(enum.Enum):
     STOPPED = "stopped"  # recorded so, and left so
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """`why` in words; `at`: until when to wait (ISO 8601, UTC), "" for anything but WAIT."""
 
     do: Do

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.desired import Desired, InstanceRequest, Play
 
@@ -13,8 +14,7 @@ PLAIN = Play()
 """How instances are worked off whose plays say nothing of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Instances that are worked on side by side, by name, and the play that says how."""
 
     play: Play

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from orchestrator.model.decision import Decision
 from orchestrator.model.host import Capacity
@@ -13,8 +14,7 @@ from orchestrator.model.volume import Volume, VolumeRecord
 from orchestrator.ports.writes import Resource, Undo, Write
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One run of a changing command. `epoch` grows with every run: the higher one owns. Times are ISO 8601, UTC."""
 
     id: str
@@ -27,8 +27,7 @@ class Run:
     recap: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """What became of one instance in a run, or, without a name, of what a host's instances share. `status` as the engine's Outcome has it."""
 
     name: str
@@ -38,8 +37,7 @@ class Ended:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """An instance, decided: everything fixed, and why this host. `volumes` of the instance's that are new with it, or get their host by it.
 
     One that is recorded moves to another host: it is in ERROR, and nothing of it is left on the one that failed to build it.
@@ -51,8 +49,7 @@ class Placement:
     volumes: tuple[Volume, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What a placement decision sees, inside the transaction that will record it."""
 
     records: tuple[Record, ...]
@@ -62,8 +59,7 @@ class Snapshot:
     next_volume: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class OpenJob:
+class OpenJob(Struct, frozen=True):
     """A batch whose intent is recorded and whose end is not: it may have run, may be running, may never have been sent. `lanes` as in its Intent."""
 
     job: str
@@ -73,8 +69,7 @@ class OpenJob:
     run: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """A line of an instance's history: a move of its machine, or a step of a state."""
 
     at: str

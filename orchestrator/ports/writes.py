@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.commands.command import Action
 from orchestrator.model.host import Capacity
@@ -11,16 +12,14 @@ from orchestrator.model.instance import Instance
 from orchestrator.model.volume import Volume
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(Struct, frozen=True):
     """How to take back one step of one instance; kept from the step's first intent on."""
 
     step: str
     actions: tuple[Action, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """A move of an instance's machine, compare-and-set on `source`. `clears`: the kept undo is no longer needed (a rest state is reached)."""
 
     uuid: str
@@ -36,8 +35,7 @@ class Move:
     blames: str = ""  # the host that failed to build the instance: it is not to be tried again
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A step that ended, for `events`. Duration in ms; `result` is done, failed or undone; `command` the one that failed."""
 
     uuid: str
@@ -50,8 +48,7 @@ class Step:
     duration: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """A batch about to be sent. `undo` by instance uuid: steps already kept for the instance are not replaced.
 
     `lanes`: in the batch's order, each lane's key and the step of each of its actions, to read what the host says of it afterwards.
@@ -64,53 +61,46 @@ class Intent:
     lanes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """A batch whose end is known: it ran, was refused, or was found to be over."""
 
     job: str
     outcome: str  # done | failed | unsent | observed
 
 
-@dataclass(frozen=True, slots=True)
-class Outlive:
+class Outlive(Struct, frozen=True):
     """Later runs have epochs higher than this one, which a host has seen of a newer copy of the store."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(Struct, frozen=True):
     """The operator's wish for a recorded instance: active or stopped."""
 
     uuid: str
     wanted: str
 
 
-@dataclass(frozen=True, slots=True)
-class Amend:
+class Amend(Struct, frozen=True):
     """An instance as it is to be from now on; its uuid, name, domain, host, MAC addresses and fixed IPs stay."""
 
     instance: Instance
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Struct, frozen=True):
     """An instance is gone: its name, addresses and claims are free again; its events stay."""
 
     uuid: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """A host as observed just now. A machine id other than the recorded one is refused before this is written."""
 
     host: str
     capacity: Capacity
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A recorded noun of the playbook (flavor, image, network, keypair, security_group, server_group), for `get` and `describe`; `body` is JSON.
 
     Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "?" while nobody knows. Of kind
@@ -123,24 +113,21 @@ class Resource:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Struct, frozen=True):
     """A recorded noun is gone."""
 
     kind: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewVolume:
+class NewVolume(Struct, frozen=True):
     """A volume, recorded before it is made."""
 
     volume: Volume
     status: str = "creating"
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeMove:
+class VolumeMove(Struct, frozen=True):
     """A volume's move, compare-and-set on `source`. `available` and `error` free it of its instance, `attaching` gives it to one."""
 
     id: str
@@ -152,15 +139,13 @@ class VolumeMove:
     boot: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AmendVolume:
+class AmendVolume(Struct, frozen=True):
     """A volume as it is to be from now on: its size, its host and options when these were not known yet."""
 
     volume: Volume
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveVolume:
+class RemoveVolume(Struct, frozen=True):
     """A volume is gone: its name is free again."""
 
     id: str

@@ -5,9 +5,10 @@ It lacks user data and metadata, where passwords end up: they are on the config 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
+
+from msgspec import structs
 
 from orchestrator.model import instance as model
 
@@ -21,7 +22,7 @@ def text(instance: model.Instance) -> bytes:
     """The instance as JSON; the same bytes for the same instance."""
     import msgspec
 
-    return msgspec.json.encode(dataclasses.replace(instance, user_data=None, metadata={}, launched=False, due="")) + b"\n"
+    return msgspec.json.encode(structs.replace(instance, user_data=None, metadata={}, launched=False, due="")) + b"\n"
 
 
 def read(content: bytes) -> model.Instance:

@@ -11,12 +11,12 @@ import difflib
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes, sandbox
 from jinja2.runtime import Context
+from msgspec import Struct
 
 from orchestrator.model import errors
 from orchestrator.rendering import bounds
@@ -97,8 +97,7 @@ def _environment() -> _Environment:
 ENVIRONMENT = _environment()
 
 
-@dataclass(frozen=True, slots=True)
-class _Program:
+class _Program(Struct, frozen=True):
     """A text made ready to run; `native` when it is one expression, whose type is kept."""
 
     template: jinja2.Template

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.desired import Flavor, Image
 from orchestrator.rendering import topology
@@ -15,8 +16,7 @@ DIRECTIONS = ("inbound", "outbound")
 RATES = ("average", "peak", "burst")
 
 
-@dataclass(frozen=True, slots=True)
-class Cdrom:
+class Cdrom(Struct, frozen=True):
     """Where the config drive is plugged in; `unit` is its place on the controller where the name alone would take a disk's."""
 
     bus: str
@@ -24,16 +24,14 @@ class Cdrom:
     unit: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rng:
+class Rng(Struct, frozen=True):
     """A random number generator; with a rate, so many bytes in so many milliseconds (0: libvirt's second)."""
 
     bytes: int = 0
     period: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Hardware:
+class Hardware(Struct, frozen=True):
     """Everything about a guest that flavor and image decide together. Pairs are names of XML and their values."""
 
     machine: str

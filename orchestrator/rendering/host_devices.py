@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from orchestrator.model.instance import Device, Instance
 from orchestrator.rendering import topology
 
 
-@dataclass(frozen=True, slots=True)
-class Pinning:
+class Pinning(Struct, frozen=True):
     """`vcpus`: of each the host's processors that it floats over; `emulator`: those of all of them; `nodes`: of each of the guest's the host's."""
 
     vcpus: tuple[tuple[int, str], ...]
@@ -18,8 +17,7 @@ class Pinning:
     nodeset: str
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """A PCI address in parts, as libvirt has them."""
 
     domain: str

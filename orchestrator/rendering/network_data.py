@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model import desired
 from orchestrator.model import instance as model
@@ -16,8 +17,7 @@ from orchestrator.model import instance as model
 EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Address:
+class _Address(Struct, frozen=True):
     port: model.Port
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address
     subnet: desired.Subnet

@@ -10,7 +10,8 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model import errors
 from orchestrator.model.desired import Flavor, Image
@@ -31,8 +32,7 @@ class UnfitError(errors.SpecError):
         self.key = key
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(Struct, frozen=True):
     """What the guest sees of its processors."""
 
     sockets: int
@@ -40,8 +40,7 @@ class Topology:
     threads: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A NUMA node of the guest: its processors, and memory in MiB."""
 
     cpus: tuple[int, ...]

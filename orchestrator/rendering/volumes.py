@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model import names
 from orchestrator.model.volume import Volume
@@ -13,8 +14,7 @@ INITIATOR = "host"
 """The option `initiator` of a volume that the compute host's own iSCSI initiator reaches; else QEMU's does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A libvirt secret: what is known of it, and the name under which the controller reveals its value (ports/secrets.py)."""
 
     uuid: str
@@ -23,8 +23,7 @@ class Secret:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """`kind` of libvirt's disk: file, block or network. `hosts` are (name, port); `user` logs in with the secret."""
 
     kind: str

@@ -9,7 +9,9 @@ import itertools
 import string
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.facts import link
 from orchestrator.facts.gather import Facts
@@ -26,8 +28,7 @@ EPHEMERAL = "40d1d2c"
 """First 7 hex digits of md5 of the ext4 command: Nova's name for the file system of an ephemeral base."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """What a wish is bound to. `facts` of the host tell its physical networks' devices."""
 
     desired: Desired

@@ -6,7 +6,8 @@ Nothing is decided here: pick decides, by the same filters and weighers; this as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.decision import Decision, Weight
 from orchestrator.model.scheduler import Options
@@ -16,8 +17,7 @@ from orchestrator.scheduling.host_state import HostState, Request
 from orchestrator.scheduling.verdict import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """A host, the verdict of each filter by name, in the order in which they are asked, and, where all of them let it pass, its weights."""
 
     host: str
@@ -49,8 +49,7 @@ class Judged:
         return len(self.lacking), sum(verdict.cost for _, verdict in self.lacking)
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """What hosts were asked for, and what became of it. `hosts`: the chosen one, those that fit by weight, then the others, the nearest first.
 
     `decision`: None when no host fits.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field, structs
 
 from orchestrator.model.desired import NO_IMAGE, Flavor, Image, InstanceRequest, Network, ServerGroup
 from orchestrator.model.host import Capacity, Host
@@ -20,8 +20,7 @@ IO_TASKS = frozenset(
 """Tasks that load a host's disks (nova/compute/stats.py `io_workload`); an instance that is being built counts as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostState:
+class HostState(Struct, frozen=True):
     """Claimed: vcpus, ram MiB, disk GiB of all instances recorded there, whether they run or not. `residents` are these instances.
 
     `io_ops`: how many of them load its disks now; `failed_builds`: builds that failed there since the last that did not.
@@ -56,7 +55,7 @@ class HostState:
     def claim(self, instance: Instance, busy: bool = True) -> HostState:
         """The host with one more instance; `busy`: it loads the disks, as one that is about to be built does."""
         flavor = instance.flavor
-        return dataclasses.replace(
+        return structs.replace(
             self,
             vcpus=self.vcpus + flavor.vcpus,
             ram=self.ram + flavor.ram,
@@ -66,8 +65,7 @@ class HostState:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What a host is asked for (nova RequestSpec).
 
     `homes`: where the instances are that its hints name; `group_hosts`: hosts of the other members of its server group if they are to

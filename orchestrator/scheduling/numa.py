@@ -6,7 +6,8 @@ Pages are not counted: a guest of large pages that its node has no room for fail
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model.desired import Flavor
 from orchestrator.model.host import Cell, Host
@@ -14,8 +15,7 @@ from orchestrator.rendering import topology
 from orchestrator.scheduling.host_state import HostState
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """A NUMA node of the host, with what the nodes of guests use of it: processors, memory in MiB."""
 
     cell: Cell

@@ -13,7 +13,8 @@ import itertools
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model import errors
 from orchestrator.model.decision import NOTED, Decision, Weight
@@ -27,8 +28,7 @@ KEPT = 64
 """Shapes that are remembered at a time."""
 
 
-@dataclass(slots=True)
-class _Column:
+class _Column(Struct):
     """What one weigher gives the hosts that fit: its raw values, what they are multiplied by, and what comes of it, empty when that is nothing."""
 
     weigher: Weigher
@@ -54,8 +54,7 @@ class _Column:
             del values[number]
 
 
-@dataclass(slots=True)
-class _Shape:
+class _Shape(Struct):
     """What is known of requests of one shape: reasons by host ("" where it fits), and the hosts that fit, with what each weigher gives them."""
 
     reasons: list[str]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field, structs
 
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
@@ -22,8 +22,7 @@ NOWHERE = Capacity("", "", 0, 0, 0, 0, "")
 """Of a host that did not answer and was never seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """A host where instances may be placed; `problem`: why it did not answer. `failed_builds` there since the last that did not."""
 
     host: Host
@@ -33,8 +32,7 @@ class Site:
     failed_builds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A request that no host can take."""
 
     request: InstanceRequest
@@ -106,7 +104,7 @@ def _decided(fleet: pick.Fleet, wish: host_state.Request, seed: str, anew: bool,
     except errors.NoValidHost:
         if not (anew and wish.tried):
             raise
-        return _decided(fleet, dataclasses.replace(wish, tried=()), seed, anew, asked)
+        return _decided(fleet, structs.replace(wish, tried=()), seed, anew, asked)
 
 
 def number_of(instance: Instance) -> int:

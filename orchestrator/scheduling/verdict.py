@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """`why` has what is asked for and what is free, whether it fits or not.
 
     `change`: the smallest change on this host that would let it fit ("2 GiB more memory"), and `cost`, to tell small changes from large ones: the

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+
+from msgspec import structs
 
 from orchestrator.model import desired, errors, names
 from orchestrator.model.host import Host
@@ -54,7 +55,7 @@ def place(volume: Volume, host: Host) -> Volume:
         options.setdefault("port", "3260")
     if volume.image:
         options["base"] = names.base(host.instances_path, names.image_id(volume.image.name, volume.image.digest))
-    return dataclasses.replace(volume, host=host.name, options=options)
+    return structs.replace(volume, host=host.name, options=options)
 
 
 def _offers(host: Host, backend: str) -> bool:
@@ -70,12 +71,12 @@ def attach(request: desired.InstanceRequest, volumes: Mapping[str, Volume], inst
         device = free(taken, first=boot)
         taken.add(device)
         made.append(Attachment(here(volumes[name], host), device, boot))
-    return dataclasses.replace(instance, volumes=tuple(made))
+    return structs.replace(instance, volumes=tuple(made))
 
 
 def here(volume: Volume, host: Host) -> Volume:
     """The volume as an instance on the host has it, from now on: a local one that was never attached is made there."""
-    kept = dataclasses.replace(volume, deleted_with="")
+    kept = structs.replace(volume, deleted_with="")
     return place(kept, host) if volume.backend == "local" and not volume.host else kept
 
 

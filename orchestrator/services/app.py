@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.engine.context import Context, Progress
 from orchestrator.model.host import Inventory
@@ -15,8 +16,7 @@ from orchestrator.ports.store import Run, Store
 from orchestrator.ports.transport import Transport
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """Ports and settings of one invocation. `forks`: hosts worked on at once."""
 
     inventory: Inventory

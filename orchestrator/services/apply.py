@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
+
+import msgspec
+from msgspec import structs
 
 from orchestrator.engine.context import Outcome
 from orchestrator.facts.gather import Facts
@@ -60,7 +62,7 @@ class _Carried:
         nowhere = dict[str, str]()
         while again := _again(app, self._desired, outcomes):
             try:
-                plan = _settle(app, self._run, dataclasses.replace(self._desired, instances=again), None, anew=False)
+                plan = _settle(app, self._run, structs.replace(self._desired, instances=again), None, anew=False)
             except (errors.Conflict, errors.HostError) as problem:  # what the others of the run came to is told all the same
                 return _stuck(outcomes, again, problem), hosts
             nowhere |= {change.name: change.why for change in plan.unplaced}
@@ -96,14 +98,14 @@ def _stuck(outcomes: Mapping[str, Outcome], again: Iterable[str], problem: error
     """The outcomes, when those that were to be planned again could not be."""
     found = {name: outcomes[name] for name in again}
     told = {name: f"{each.fault}; not tried again: {problem}" if each.fault else str(problem) for name, each in found.items()}
-    return {**outcomes, **{name: dataclasses.replace(each, status="failed", fault=told[name]) for name, each in found.items()}}
+    return {**outcomes, **{name: structs.replace(each, status="failed", fault=told[name]) for name, each in found.items()}}
 
 
 def _told(outcomes: Mapping[str, Outcome], nowhere: Mapping[str, str]) -> dict[str, Outcome]:
     """The outcomes, with why no other host took what its own failed to build."""
     left = [name for name, each in outcomes.items() if name in nowhere and each.status == "failed"]
     told = {name: f"{outcomes[name].fault}; no other host can take it: {nowhere[name]}" for name in left}
-    return {**outcomes, **{name: dataclasses.replace(outcomes[name], fault=fault) for name, fault in told.items()}}
+    return {**outcomes, **{name: structs.replace(outcomes[name], fault=fault) for name, fault in told.items()}}
 
 
 def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None, anew: bool) -> Plan:
@@ -164,7 +166,7 @@ def _noted(app: App, desired: Desired) -> list[Write]:
         "server_group": desired.server_groups,
     }
     fresh = [
-        Resource(kind, name, json.dumps(dataclasses.asdict(noun), sort_keys=True, default=dict))
+        Resource(kind, name, json.dumps(msgspec.to_builtins(noun), sort_keys=True, default=dict))
         for kind, nouns in kinds.items()
         for name, noun in nouns.items()
     ]

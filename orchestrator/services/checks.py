@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts import kvm
@@ -41,8 +42,7 @@ class Level(enum.IntEnum):
     FAILED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a check found; `mend` is a command for the host's shell, or what to do when no command can."""
 
     check: str
@@ -51,8 +51,7 @@ class Finding:
     mend: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """The host that was examined, and the controller's time before and after (seconds since 1970)."""
 
     host: Host
@@ -60,8 +59,7 @@ class Subject:
     after: float
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One row: what to run on which hosts, and what its answer means."""
 
     name: str

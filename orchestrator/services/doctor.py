@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Sequence
 from concurrent import futures
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from orchestrator.commands.command import Batch
 from orchestrator.model.errors import HostError, Unreachable
@@ -17,8 +17,7 @@ from orchestrator.services import checks
 from orchestrator.services.checks import Finding, Level
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """All findings of a host; the first one is about reaching it, and the only one when that failed."""
 
     host: str
@@ -48,7 +47,7 @@ def _examine(transport: Transport, clock: Clock, host: Host, become: bool) -> Di
     asked = [check for check in checks.CHECKS if check.applies(host)]
     batch = Batch(f"doctor-{host.name}", 0, reads=tuple(check.command(host) for check in asked))
     before = _seconds(clock)
-    records = transport.run(dataclasses.replace(host, become=become), batch, lambda record: None)
+    records = transport.run(structs.replace(host, become=become), batch, lambda record: None)
     about = checks.Subject(host, before, _seconds(clock))
     found = (check.judge(about, record) for check, record in zip(asked, records, strict=True))
     how = "this machine, without SSH" if host.connection == "local" else f"{host.address}, port {host.port}"

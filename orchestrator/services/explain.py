@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from orchestrator.model import errors
 from orchestrator.model.decision import Decision
@@ -21,8 +21,7 @@ from orchestrator.services.app import App
 from orchestrator.services.observe import observe
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Of one instance: the host that it is recorded on, "" when it is new, and what was decided then; `now`: what is said of it at present.
 
     The reasons of now count its own claim as given back.
@@ -83,9 +82,7 @@ def without(app: App, lost: Sequence[str], hosts: Sequence[str], desired: Desire
     names = {record.instance.name for record in displaced}
     requests += plan.homeless([wish for wish in wanted.instances.values() if wish.name not in names], known)
     going = [
-        dataclasses.replace(wish, hosts=tuple(host for host in wish.hosts if host not in lost))
-        for wish in requests
-        if wish.state != "absent"
+        structs.replace(wish, hosts=tuple(host for host in wish.hosts if host not in lost)) for wish in requests if wish.state != "absent"
     ]
     sites = _look(app, list(dict.fromkeys(host for wish in going for host in wish.hosts)))
     found = _placed(app, going, asked, sites, _anew(snapshot, names))
@@ -131,8 +128,8 @@ def _placed(
 def _anew(snapshot: Snapshot, names: Iterable[str]) -> Snapshot:
     """As if nothing had been tried for these yet."""
     forgotten = set(names)
-    records = (dataclasses.replace(each, decision=Decision()) if each.instance.name in forgotten else each for each in snapshot.records)
-    return dataclasses.replace(snapshot, records=tuple(records))
+    records = (structs.replace(each, decision=Decision()) if each.instance.name in forgotten else each for each in snapshot.records)
+    return structs.replace(snapshot, records=tuple(records))
 
 
 def _answer(record: Record | None, now: Explanation | None) -> Answer:

@@ -6,10 +6,11 @@ to be true of each host: whose fabric is another by now is concerned, wherever t
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent import futures
+
+from msgspec import structs
 
 from orchestrator.engine import runner
 from orchestrator.engine.context import Context, Outcome
@@ -144,6 +145,6 @@ def follow(app: App, context: Context, number: int, left: Set[str]) -> dict[str,
 def merged(earlier: Mapping[str, Outcome], later: Mapping[str, Outcome]) -> dict[str, Outcome]:
     """Outcomes by host, steps summed up."""
     added = {
-        name: dataclasses.replace(outcome, steps=outcome.steps + earlier[name].steps) for name, outcome in later.items() if name in earlier
+        name: structs.replace(outcome, steps=outcome.steps + earlier[name].steps) for name, outcome in later.items() if name in earlier
     }
     return {**earlier, **later, **added}

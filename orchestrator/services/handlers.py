@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent import futures
-from dataclasses import asdict, dataclass, field, replace
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.commands.command import Batch, Command, Lane, Record
 from orchestrator.engine.context import Context, Outcome, Progress
@@ -30,8 +33,7 @@ MOVED = "moved"
 """Stands for the status of an instance that went to another host."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A handler that a host is to run, once one of the `instances` was changed. `due`: one was, or may have been by a run that died.
 
     `job`: the batch that it was sent in last, and `index`, its place there.
@@ -52,11 +54,10 @@ class Notice:
 
     @property
     def record(self) -> Resource:
-        return Resource(KIND, self.name, json.dumps(asdict(self)))
+        return Resource(KIND, self.name, json.dumps(msgspec.to_builtins(self)))
 
 
-@dataclass(slots=True)
-class Handled:
+class Handled(Struct):
     """What came of them: hosts' outcomes where one failed, and the instances that had notified it."""
 
     hosts: dict[str, Outcome] = field(default_factory=dict)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
-from dataclasses import dataclass, replace
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.commands.command import Batch, Command, Lane, Record
 from orchestrator.drivers.images import cache
@@ -32,8 +34,7 @@ rm -f -- "$1" "$1.sha256"
 """base instances_path: removes the base, unless a disk rests on it by now, whoever's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(Struct, frozen=True):
     """A host's cache, or the error that kept it from being seen. `damaged`: by path, what is wrong, of those whose digests were worked out."""
 
     host: Host
@@ -42,8 +43,7 @@ class Shelf:
     damaged: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What became of an image on a host: status there, pushed, removed, kept, failed or unreachable."""
 
     host: str
@@ -148,7 +148,7 @@ def push(app: App, image: Image, hosts: Sequence[Host]) -> tuple[Done, ...]:
 
 
 def _told(actions: Iterable[T]) -> tuple[T, ...]:
-    return tuple(replace(action, step="push") for action in actions)  # type: ignore[type-var]  # actions are dataclasses
+    return tuple(replace(action, step="push") for action in actions)  # type: ignore[type-var]  # actions are Structs
 
 
 def _carried_out(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+
+from msgspec import structs
 
 from orchestrator.engine.context import Outcome, Progress
 from orchestrator.facts.gather import Facts
@@ -81,7 +82,7 @@ def _marked(app: App, records: Sequence[Record], with_volumes: bool) -> list[Wri
         known = homes.get(each.instance or "", "") or (each.volume.deleted_with if each.volume.deleted_with in homes.values() else "")
         mark = known if with_volumes else ""
         if known and each.volume.deleted_with != mark:
-            found.append(AmendVolume(dataclasses.replace(each.volume, deleted_with=mark)))
+            found.append(AmendVolume(structs.replace(each.volume, deleted_with=mark)))
     return found
 
 

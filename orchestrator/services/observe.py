@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent import futures
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from orchestrator.commands.command import Batch
 from orchestrator.facts import compute, gather, hypervisor, kvm, link
@@ -21,8 +21,7 @@ from orchestrator.services import older
 from orchestrator.services.app import App
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """What was seen of a host, or the error that kept it from being seen."""
 
     host: Host
@@ -104,5 +103,5 @@ def capacity(host: Host, facts: Mapping[Key, object], known: Capacity | None) ->
     detected = known.virt_type if known else ("kvm" if facts.get(kvm.Key()) else "qemu")
     amounts = (seen.machine_id, seen.boot_id, seen.vcpus, seen.memory_mb, seen.disk_gb, seen.free_disk_gb)
     said = facts.get(hypervisor.Key(), known)
-    details = {each.name: getattr(said, each.name) for each in dataclasses.fields(hypervisor.Hypervisor)} if said else {}
+    details = {name: getattr(said, name) for name in hypervisor.Hypervisor.__struct_fields__} if said else {}
     return Capacity(*amounts, host.virt_type or detected, **details)

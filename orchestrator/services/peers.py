@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import posixpath
 import zlib
 from collections.abc import Iterator, Sequence
+
+from msgspec import structs
 
 from orchestrator.commands.command import Batch, Command, Record
 from orchestrator.drivers.images import cache
@@ -59,10 +60,10 @@ def _gone(app: App, course: Course) -> bool:
 def _with(course: Course, image: Image) -> Course:
     origin = course.record.instance.image
     legs = tuple(
-        dataclasses.replace(leg, actions=tagged(cache.fetch(image, leg.unless, origin), STEP)) if leg.step == STEP and leg.actions else leg
+        structs.replace(leg, actions=tagged(cache.fetch(image, leg.unless, origin), STEP)) if leg.step == STEP and leg.actions else leg
         for leg in course.legs
     )
-    return dataclasses.replace(course, legs=legs)
+    return structs.replace(course, legs=legs)
 
 
 def _from_peer(app: App, copies: Copies, course: Course, base: str) -> Image | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent import futures
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Batch, Command
 from orchestrator.model.errors import HostError
@@ -15,8 +16,7 @@ from orchestrator.ports.transport import Transport
 WHO = Command(("id", "-un"), timeout=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Pong:
+class Pong(Struct, frozen=True):
     """A host's answer: the user that commands run as there, and the milliseconds it took with connecting; or the error."""
 
     host: str

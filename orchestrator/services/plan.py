@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence, Set
 from types import MappingProxyType
+
+from msgspec import structs
 
 from orchestrator.engine.attachments import CONNECT
 from orchestrator.facts.gather import Facts, Key
@@ -94,7 +95,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
 
 def amended(snapshot: Snapshot, desired: Desired) -> Snapshot:
     """What is recorded, with what the playbook changes of instances that are there: a root disk that is to grow takes its room before others are placed."""
-    return dataclasses.replace(snapshot, records=tuple(_amended(record, desired) for record in snapshot.records))
+    return structs.replace(snapshot, records=tuple(_amended(record, desired) for record in snapshot.records))
 
 
 def _amended(record: Record, desired: Desired) -> Record:
@@ -102,7 +103,7 @@ def _amended(record: Record, desired: Desired) -> Record:
     if wish is None or wish.state == "absent":
         return record
     anew = record.state == "ERROR" and not record.instance.launched
-    return dataclasses.replace(record, instance=compare.amended(record.instance, wish, desired, anew))
+    return structs.replace(record, instance=compare.amended(record.instance, wish, desired, anew))
 
 
 def homeless(wishes: Sequence[InstanceRequest], records: Mapping[str, Record]) -> list[InstanceRequest]:
@@ -165,7 +166,7 @@ def _both(one: Mapping[str, Sequence[Key]], other: Mapping[str, Sequence[Key]]) 
 def _record(placement: Placement, before: Record | None) -> Record:
     """As it will be recorded."""
     if before:
-        return dataclasses.replace(before, instance=placement.instance, decision=placement.decision)
+        return structs.replace(before, instance=placement.instance, decision=placement.decision)
     return Record(placement.instance, "BUILDING", "building", "scheduling", 0, placement.wanted, None, placement.decision, "", "")
 
 
@@ -181,7 +182,7 @@ def _look_again(
     own = {name: [key for record in there[name] for key in course.needs(record.instance)] for name in earlier}
     lacking = [name for name, facts in earlier.items() if any(key not in facts for key in (*own[name], *shared.get(name, ())))]
     more = observe(app, [app.inventory.hosts[name] for name in lacking], fresh, None, shared)
-    return {**seen, **{name: dataclasses.replace(each, facts={**earlier[name], **each.facts}) for name, each in more.items()}}
+    return {**seen, **{name: structs.replace(each, facts={**earlier[name], **each.facts}) for name, each in more.items()}}
 
 
 def _change(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from orchestrator.model import errors
 from orchestrator.model.desired import Desired
@@ -45,7 +46,7 @@ def _policies(app: App, seen: Snapshot, desired: Desired) -> Iterator[errors.Spe
     members = {record.instance.server_group: record.instance.name for record in seen.records if record.instance.server_group}
     for each in app.store.resources("server_group") if members else ():
         wish, before = desired.server_groups.get(each.name), json.loads(each.body)
-        now = dataclasses.asdict(wish) if wish else before
+        now = msgspec.to_builtins(wish) if wish else before
         if each.name in members and now != before:
             where = next((one.where for one in desired.instances.values() if one.server_group == each.name), "")
             why = f"it was {_policy(before)}, and is {_policy(now)}; {members[each.name]!r} was placed by that"

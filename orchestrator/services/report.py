@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.engine.context import Outcome
 
@@ -11,8 +12,7 @@ EXIT_CODES = {"unreachable": 4, "unknown": 4, "failed": 3, "locked": 75, "pendin
 """By the worst status, in this order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The end of a run: an outcome per instance (status `unchanged` too), hosts that could not be asked, round trips per host.
 
     `hosts`: what became of what instances share, where that was changed. `ended`: why not all batches were begun.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field, structs
 
 from orchestrator.engine.context import Context, Outcome, Progress
 from orchestrator.facts.gather import Facts
@@ -28,8 +28,7 @@ Carry = Callable[[App, Work, Callable[[Sequence[Course]], None]], Outcomes]
 """Carries work out; before each go it calls with the courses that it is about to begin."""
 
 
-@dataclass(slots=True)
-class Rolled:
+class Rolled(Struct):
     """What became of the instances that were to be changed, of what hosts' instances share, and of handlers by host where one failed.
 
     `ended`: why the batches after some were not begun.
@@ -41,8 +40,7 @@ class Rolled:
     ended: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Roll:
+class Roll(Struct, frozen=True):
     """What is to be worked off, and with what."""
 
     app: App
@@ -123,7 +121,7 @@ def untouched(change: Change, state: str) -> Outcome:
 
 
 def _throttled(app: App, play: Play) -> App:
-    return dataclasses.replace(app, forks=min(app.forks, play.throttle)) if play.throttle else app
+    return structs.replace(app, forks=min(app.forks, play.throttle)) if play.throttle else app
 
 
 def _pending(change: Change) -> Outcome:

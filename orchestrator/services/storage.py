@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record
 from orchestrator.drivers import volumes as drivers
@@ -25,8 +25,7 @@ from orchestrator.services.app import App
 LANE, FETCH, MAKE, REMOVE = "shared/storage", "storage.fetch_images", "storage.make_volumes", "storage.remove_volumes"
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """What a host does to one of its volumes, and what is true afterwards; before that, the image that the volume is filled from is brought."""
 
     actions: tuple[Action, ...]
@@ -143,7 +142,7 @@ def _left(app: App, host: str) -> tuple[str, ...]:
 
 
 def _read(app: App, host: str, batch: Batch, keys: Sequence[Key], on_record: Callable[[Record], None]) -> Facts:
-    sent = dataclasses.replace(batch, reads=gather.commands(keys))
+    sent = structs.replace(batch, reads=gather.commands(keys))
     return gather.parse(keys, app.transport.run(app.inventory.hosts[host], sent, on_record))
 
 

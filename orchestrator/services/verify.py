@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.facts import others
 from orchestrator.facts.gather import Facts
@@ -21,8 +22,7 @@ from orchestrator.services.observe import Observation, observe
 from orchestrator.states.instance import TABLE
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What a look came to. `findings`: what is not as recorded; `foreign`: what is somebody else's, named alone.
 
     `skipped`: instances that something is being done to, by name, with the reason: nothing is said of them. `unreachable` hosts with the reason.
@@ -44,8 +44,7 @@ class Verdict:
         return 4 if self.unreachable else 2 if self.findings else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Struct, frozen=True):
     """Before it was looked: the records that were asked about, and by host the key of what else is there."""
 
     asked: tuple[Record, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
+
+from msgspec import structs
 
 from orchestrator.engine.context import Outcome
 from orchestrator.model import errors
@@ -43,7 +44,7 @@ def attach(app: App, name: str, volume: str) -> Report:
             app.store.commit(run, [VolumeMove(wanted.volume.id, "attaching", "detaching", outcome.fault)])
             back = _update(app, run, name, 1)
             left = "" if back.status == "changed" else f"; it could not be taken back: {back.fault}"
-            outcome = dataclasses.replace(outcome, fault=outcome.fault + left)
+            outcome = structs.replace(outcome, fault=outcome.fault + left)
         return _report(app, run, outcome)
 
     return running.run(app, "attach", _names(name, volume), work)
@@ -114,7 +115,7 @@ def extend(app: App, volume: str, size: int) -> Report:
             raise errors.Conflict(
                 f"volume {volume!r} has {record.volume.size} GiB", why="a volume never shrinks", hint="give a larger size"
             )
-        grown = dataclasses.replace(record.volume, size=size)
+        grown = structs.replace(record.volume, size=size)
         if owner:
             _idle(app, owner)
         if grown.backend != "local" or not owner:  # a file of its own instance's host is grown with the instance
@@ -124,7 +125,7 @@ def extend(app: App, volume: str, size: int) -> Report:
             return Report(run.id, ())
         outcome = _update(app, run, owner, 0, grown)
         if grown.backend == "local" and outcome.status == "changed":
-            app.store.commit(run, [AmendVolume(dataclasses.replace(find(app, volume).volume, size=size))])
+            app.store.commit(run, [AmendVolume(structs.replace(find(app, volume).volume, size=size))])
         return _report(app, run, outcome)
 
     return running.run(app, "volume extend", ([owner] if owner else []) + [f"volume/{volume}"], work)
@@ -159,8 +160,8 @@ def _update(app: App, run: Run, name: str, number: int, grown: Volume | None = N
     """The instance's volumes made what is recorded of them, and one `grown`."""
     record = pick(app, [name])[0]
     if grown:
-        each = tuple(dataclasses.replace(each, volume=grown) if each.volume.id == grown.id else each for each in record.instance.volumes)
-        record = dataclasses.replace(record, instance=dataclasses.replace(record.instance, volumes=each))
+        each = tuple(structs.replace(each, volume=grown) if each.volume.id == grown.id else each for each in record.instance.volumes)
+        record = structs.replace(record, instance=structs.replace(record.instance, volumes=each))
     host = app.inventory.hosts[record.instance.host]
     seen = observe(app, [host], [record], run)[host.name]
     if seen.error:

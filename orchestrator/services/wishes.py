@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct, structs
 
 from orchestrator.model import desired, errors, names
 from orchestrator.model.instance import Instance
@@ -19,8 +19,7 @@ UNMADE = ("creating", "error")
 FIXED = ("backend", "read_only")
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """`snapshot` is what is recorded, as it will be: `before` leads there, and, once the volumes `wanted` are there, `after`.
 
     Those with `fresh` ids may be made; all others must be there.
@@ -55,21 +54,21 @@ def of(app: App, snapshot: Snapshot, wished: desired.Desired) -> Wishes:
         elif record.status == "deleting":
             continue  # only `volume delete` goes on with it
         elif _grows(record, wish):
-            record = dataclasses.replace(record, volume=dataclasses.replace(record.volume, size=wish.size))
+            record = structs.replace(record, volume=structs.replace(record.volume, size=wish.size))
             after.append(AmendVolume(record.volume))
         if record.status in UNMADE:
             fresh.add(record.volume.id)
             after.append(VolumeMove(record.volume.id, record.status, "available"))
-            record = dataclasses.replace(record, status="available")
+            record = structs.replace(record, status="available")
         known[wish.name] = record
     records = []
     for each in snapshot.records:
         instance, moves = _attached(app, each.instance, wished.instances.get(each.instance.name), known)
         after += moves
-        records.append(dataclasses.replace(each, instance=instance))
+        records.append(structs.replace(each, instance=instance))
     there = (known[name] for name in wished.volumes if known[name].status != "deleting")
     wanted = tuple(record.volume for record in there if record.volume.backend != "local")
-    shown = dataclasses.replace(snapshot, volumes=tuple(known.values()), records=tuple(records), next_volume=number)
+    shown = structs.replace(snapshot, volumes=tuple(known.values()), records=tuple(records), next_volume=number)
     return Wishes(shown, wanted, frozenset(fresh), tuple(before), tuple(after))
 
 
@@ -80,7 +79,7 @@ def without(after: Sequence[AmendVolume | VolumeMove], lost: Mapping[str, str]) 
         if (each.volume.id if isinstance(each, AmendVolume) else each.id) not in lost:
             writes.append(each)
         elif isinstance(each, VolumeMove) and each.source in UNMADE:
-            writes.append(dataclasses.replace(each, dest="error", fault=lost[each.id]))
+            writes.append(structs.replace(each, dest="error", fault=lost[each.id]))
         elif isinstance(each, VolumeMove) and each.dest == "detaching":
             writes.append(each)
     return writes
@@ -106,14 +105,14 @@ def _attached(
     app: App, instance: Instance, wish: desired.InstanceRequest | None, known: Mapping[str, VolumeRecord]
 ) -> tuple[Instance, list[AmendVolume | VolumeMove]]:
     """An instance with the volumes that it is to have, as they will be, and the moves of those that come or go."""
-    here = {each.volume.name: dataclasses.replace(each, volume=known[each.volume.name].volume) for each in instance.volumes}
+    here = {each.volume.name: structs.replace(each, volume=known[each.volume.name].volume) for each in instance.volumes}
     wanted = tuple(here) if wish is None or wish.state == "absent" else wish.volumes
     writes: list[AmendVolume | VolumeMove] = []
     for name, each in here.items():
         if name not in wanted and not each.leaving and not each.boot:
             kept(instance.name, each.volume)
             writes.append(VolumeMove(each.volume.id, each.status, "detaching"))
-            here[name] = dataclasses.replace(each, status="detaching")
+            here[name] = structs.replace(each, status="detaching")
     taken = {disk.device for disk in instance.disks} | {each.device for each in here.values()}
     for name in wanted:
         if name not in here:
@@ -121,7 +120,7 @@ def _attached(
             taken.add(made.device)
             here[name] = made
             writes += claim(instance, made, known[name])
-    return dataclasses.replace(instance, volumes=tuple(here.values())), writes
+    return structs.replace(instance, volumes=tuple(here.values())), writes
 
 
 def arriving(app: App, instance: Instance, record: VolumeRecord, taken: set[str]) -> Attachment:

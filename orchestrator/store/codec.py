@@ -1,20 +1,21 @@
-"""Frozen dataclasses as JSON and back, exactly: driven by their type hints alone; a new field needs nothing here.
+"""Structs as JSON and back, exactly: driven by their type hints alone; a new field needs nothing here.
 
 Written by hand because reading back must be strict and quick: pydantic takes 0.1 s to import, drops unknown fields of
-plain dataclasses, and has to guess among the members of a union. A field that the text lacks takes its default (older
+plain classes, and has to guess among the members of a union. A field that the text lacks takes its default (older
 text); one that the class lacks is refused (text of a newer program): dropping it would lose it with the next write.
 """
 
 from __future__ import annotations
 
 import base64
-import dataclasses
 import functools
 import json
 import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+
+from msgspec import Struct, StructMeta
 
 T = TypeVar("T")
 PLAIN = (str, int, bool, type(None))
@@ -24,8 +25,7 @@ class CodecError(ValueError):
     """The text does not say a value of the type; the message names field and reason."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """How values of one type become JSON values, and back."""
 
     dump: Callable[[Any], Any]
@@ -54,8 +54,8 @@ def _form(kind: Any) -> Form:
         return Form(lambda value: value, functools.partial(_exactly, kind))
     if kind is bytes:
         return Form(lambda value: base64.b64encode(value).decode(), lambda text: base64.b64decode(_exactly(str, text), validate=True))
-    if dataclasses.is_dataclass(kind):
-        return _record(typing.cast(type, kind))
+    if isinstance(kind, StructMeta):
+        return _record(kind)
     if origin is tuple:
         return _sequence(arguments)
     if origin is Mapping:
@@ -71,9 +71,9 @@ def _exactly(kind: type, value: Any) -> Any:
     return value
 
 
-def _record(kind: type) -> Form:
+def _record(kind: StructMeta) -> Form:
     hints = typing.get_type_hints(kind)
-    forms = {field.name: _form(hints[field.name]) for field in dataclasses.fields(kind)}
+    forms = {name: _form(hints[name]) for name in kind.__struct_fields__}
     plain = {name: hints[name] for name in forms if hints[name] in PLAIN}
 
     def load(values: Any) -> Any:
@@ -122,7 +122,7 @@ def _mapping(each: Form) -> Form:
 
 
 def _union(members: tuple[Any, ...]) -> Form:
-    """One type or None, or several dataclasses, told apart by their names."""
+    """One type or None, or several Structs, told apart by their names."""
     rest = tuple(member for member in members if member is not type(None))
     if len(rest) == 1:
         form = _form(rest[0])

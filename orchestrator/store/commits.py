@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.commands.command import Action
 from orchestrator.model import errors
@@ -35,8 +36,7 @@ def _touched(batch: Iterable[writes.Write]) -> tuple[str, ...]:
     return tuple(uuids)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One commit under way: `subjects` are the instances it touches, `events` the lines that it adds to their history."""
 
     db: Session
@@ -74,7 +74,7 @@ class Entry:
         self._event("move", writes.Step(move.uuid, states, move.trigger, subject.host, "done", detail=detail))
 
     def _event(self, kind: str, step: writes.Step) -> None:
-        row = {name: getattr(step, name) for name in writes.Step.__slots__ if name != "uuid"}
+        row = {name: getattr(step, name) for name in writes.Step.__struct_fields__ if name != "uuid"}
         self.events.append({"at": self.at, "run": self.run.id, "name": self.subjects[step.uuid].name, "kind": kind, **row})
 
     def _job(self, one: writes.Intent | writes.Settle | writes.Outlive) -> None:

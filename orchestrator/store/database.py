@@ -6,7 +6,8 @@ import getpass
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orchestrator.model import errors
 from orchestrator.model.host import Capacity

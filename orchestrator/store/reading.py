@@ -6,8 +6,9 @@ All functions work inside the caller's transaction, one that writes included. Ea
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from orchestrator.commands.command import Action
 from orchestrator.model.decision import Decision
@@ -31,9 +32,9 @@ Known = dict[str, tuple[str, str, Instance, Decision]]
 FAILED_BUILDS = "failed_builds"
 """Kind of the resources that count builds which hosts failed."""
 
-RECORD = tuple(name for name in Record.__slots__ if name != "instance")
+RECORD = tuple(name for name in Record.__struct_fields__ if name != "instance")
 DECISION = RECORD.index("decision")
-VOLUME = tuple(name for name in VolumeRecord.__slots__ if name != "volume")
+VOLUME = tuple(name for name in VolumeRecord.__struct_fields__ if name != "volume")
 BOOT = VOLUME.index("boot")
 
 
@@ -142,7 +143,7 @@ def resources(connection: Session, kind: str) -> tuple[Resource, ...]:
 
 def events(connection: Session, name: str) -> tuple[Event, ...]:
     """What happened to the instance, oldest first."""
-    columns = ", ".join(Event.__slots__)
+    columns = ", ".join(Event.__struct_fields__)
     found = connection.execute(f"SELECT {columns} FROM events WHERE name = ? ORDER BY id", (name,))  # noqa: S608  # our own columns
     return tuple(Event(*row) for row in found)
 
@@ -155,4 +156,4 @@ def outcomes(connection: Session, run: str) -> tuple[Ended, ...] | None:
 
 def runs(connection: Session) -> Sequence[Run]:
     """As they are recorded, the newest first."""
-    return [Run(*row) for row in connection.execute(f"SELECT {', '.join(Run.__slots__)} FROM runs ORDER BY epoch DESC")]  # noqa: S608  # ours
+    return [Run(*row) for row in connection.execute(f"SELECT {', '.join(Run.__struct_fields__)} FROM runs ORDER BY epoch DESC")]  # noqa: S608  # ours

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model import errors
 from orchestrator.ports.store import Ended, Run
 from orchestrator.store import codec, reading, session
 from orchestrator.store.session import Locks, Session
 
-RUN = tuple(Run.__slots__)
+RUN = tuple(Run.__struct_fields__)
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """The instance that a write is about."""
 
     name: str

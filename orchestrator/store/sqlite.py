@@ -9,8 +9,9 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.model import errors
 from orchestrator.store import liveness, readers, session
@@ -21,8 +22,7 @@ PLAIN = re.compile(r"sqlite:///[\w./-]*\w")
 WRITER_BYTE = 120  # of the -shm file: locked by the one writer (sqlite: src/wal.c, WAL_WRITE_LOCK)
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """The file of a store, absolute; and how many seconds to wait for another writer."""
 
     path: Path

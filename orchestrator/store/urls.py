@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import urllib.parse
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.model import errors
 
 HINT = "write sqlite:////absolute/path, sqlite:///relative/path or postgresql://user@host/database"
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """An URL. `rest` is plain text; `timeout` how many seconds to wait for another writer."""
 
     scheme: str

@@ -7,8 +7,9 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.lab import switch
 from tests.e2e.conftest import Lab
@@ -17,8 +18,7 @@ GROUPS = (Path("/sys/fs/cgroup/cpuacct"), Path("/sys/fs/cgroup"))
 """Where a control group can be made that counts CPU: version 1, version 2."""
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """Seconds of the clock, of the command's CPU and of the hosts' CPU; the command's peak memory in MiB; what it printed."""
 
     seconds: float

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tests.bench import meter
 from tests.bench.meter import Cost, HostGroup
@@ -18,8 +19,7 @@ VERBS = {"reboot": "reboot", "delete": "delete"}
 """Phases that are not the idempotent play."""
 
 
-@dataclass(frozen=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """One of them: `name` is ansible or pyinfra, `bin` where its commands are."""
 
     name: str

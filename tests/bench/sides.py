@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from tests.bench import meter, work
 from tests.bench.meter import Cost, HostGroup
@@ -18,8 +19,7 @@ PHASES = ("cold", "warm", "noop", "reboot", "delete", "single")
 """As docs/performance.md tells them."""
 
 
-@dataclass(frozen=True)
-class Ours:
+class Ours(Struct, frozen=True):
     """The command, with a store of its own."""
 
     operator: Operator
@@ -47,8 +47,7 @@ class Ours:
         return meter.run(command(["orchestrator", *argv, "-o", "json"]), self.hosts, env)
 
 
-@dataclass(frozen=True)
-class Floor:
+class Floor(Struct, frozen=True):
     """The script."""
 
     lab: Lab

@@ -12,8 +12,9 @@ import statistics
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Batch, Lane, Record, Transfer
 from orchestrator.connections import connect, ssh
@@ -23,8 +24,7 @@ SIZE, ROUNDS, TARGET = 200, 6, 0.8
 """MiB; pairs; what ours is to reach of OpenSSH's speed."""
 
 
-@dataclass(frozen=True)
-class Speed:
+class Speed(Struct, frozen=True):
     """MiB/s, medians; `ratio`: the median of the pairs'."""
 
     ours: float

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 PLAY = """\
 - name: Bench
@@ -29,8 +30,7 @@ PLAY = """\
 """
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(Struct, frozen=True):
     """How many instances on which hosts."""
 
     instances: int

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from orchestrator import main
 from orchestrator.cli import logs, run
@@ -23,7 +23,7 @@ def here(operator: Operator) -> Operator:
     """An instance whose host is this machine, without a guest."""
     operator.write("inventory", "here ansible_connection=local\n")
     wiring = main.Wiring(Interruption(""))
-    made = dataclasses.replace(instances.new(1), host="here", directory=str(operator.folder / "web-1"))
+    made = structs.replace(instances.new(1), host="here", directory=str(operator.folder / "web-1"))
     started = wiring.store.begin("apply", ["web-1"])
     wiring.store.place(started, lambda seen: [Placement(made, "active", Decision("n1", "here"))])
     wiring.store.finish(started, "ok", "")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec import structs
 
 from orchestrator import main
 from orchestrator.cli import scheduler_options, settings
@@ -18,7 +17,7 @@ def resolved(**texts: tuple[str, ...]) -> Options:
 
 
 def test_every_option_can_be_said() -> None:
-    fields = {field.name for field in dataclasses.fields(Options)} - {"multipliers"}
+    fields = set(Options.__struct_fields__) - {"multipliers"}
     assert set(scheduler_options.READ) == fields | set(MULTIPLIERS)
 
 
@@ -37,7 +36,7 @@ def test_values() -> None:
         image_properties_default_architecture=("x86_64",),
         ram_weight_multiplier=("-1.5",),
     )
-    assert found == dataclasses.replace(
+    assert found == structs.replace(
         Options(),
         enabled_filters=("ComputeFilter", "IoOpsFilter", "JsonFilter"),
         max_attempts=2,

@@ -6,11 +6,11 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import pytest
+from msgspec import Struct, field
 
 from orchestrator import main
 from orchestrator.cli import run
@@ -82,8 +82,7 @@ class Wired(main.Wiring):
         """Hosts in memory need no connection."""
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(Struct, frozen=True):
     """What an invocation came to."""
 
     code: int
@@ -95,8 +94,7 @@ class Result:
         return json.loads(self.out)
 
 
-@dataclass
-class Operator:
+class Operator(Struct):
     """Runs the command; `fleet` outlives each invocation."""
 
     folder: Path

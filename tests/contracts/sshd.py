@@ -11,16 +11,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from orchestrator.model.host import Host
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
 
-@dataclass
-class Sshd:
+class Sshd(Struct):
     """A running sshd; `known_hosts` holds its keys, `key` logs in as root."""
 
     folder: Path

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record, Transfer, Upload
 from orchestrator.connections import local, ssh
@@ -21,8 +21,7 @@ from tests.fakes import host as fake
 EVERY = bytes(range(256))
 
 
-@dataclass
-class Wire:
+class Wire(Struct):
     """A transport, a host it reaches, and a folder there."""
 
     transport: Transport

@@ -8,8 +8,9 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
+
+import msgspec
 
 from orchestrator.commands.command import Batch, Command, Lane, Record
 from orchestrator.model.host import Host
@@ -52,7 +53,9 @@ def until(true: Callable[[], object], seconds: float = 20) -> None:
 def client(host: Host, job: str, *actions: dict[str, object]) -> subprocess.Popen[str]:
     """A controller of its own, so that it can be killed. Its first line comes with the first record."""
     words = {
-        name: value for name, value in asdict(host).items() if name in ("name", "address", "port", "user", "connection", "ssh_options")
+        name: value
+        for name, value in msgspec.to_builtins(host).items()
+        if name in ("name", "address", "port", "user", "connection", "ssh_options")
     }
     given = {"host": {**words, "private_key_file": host.private_key_file}, "job": job, "key": unique(), "actions": actions}
     process = subprocess.Popen([sys.executable, "-c", CLIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

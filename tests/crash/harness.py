@@ -10,10 +10,12 @@ import signal
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator import store as stores
 from orchestrator.commands.command import Action
@@ -51,8 +53,7 @@ class Ids:
         return str(uuid4())
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(Struct, frozen=True):
     """Where the controller dies: at the n-th store write or action, before or after it, and what becomes of the job under way on the host."""
 
     kind: str  # write | action
@@ -102,8 +103,7 @@ class Watched:
         return write
 
 
-@dataclass(frozen=True)
-class World:
+class World(Struct, frozen=True):
     """A folder with the hosts and the store in it."""
 
     folder: Path

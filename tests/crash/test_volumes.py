@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator import store as stores
 from orchestrator.model import desired
@@ -22,8 +22,7 @@ from tests.fakes.host import FakeFleet
 PREPARED = {"apply": (), "attach": ("apply",), "detach": ("apply", "attach")}
 
 
-@dataclass(frozen=True)
-class VolumeWorld(World):
+class VolumeWorld(World, frozen=True):
     """One instance, and a volume that is its by a verb."""
 
     def desired(self, state: str = "active") -> desired.Desired:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.desired import NO_IMAGE, Flavor, Image, InstanceRequest, ServerGroup
 from orchestrator.model.host import Aggregate, Capacity, Cell, Host
@@ -19,8 +21,7 @@ GROUP = "group"
 BUSES = {"gpu": "81", "nic": "82"}
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct, frozen=True):
     """What a case asks of us; `states` by name."""
 
     states: tuple[HostState, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -15,8 +16,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MARKUP = re.compile(r"`|\[([^\]]*)\]\([^)]*\)")
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """A fenced block: its language, "" for what a reader types, and its lines."""
 
     language: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orchestrator.commands.command import Record
 from orchestrator.commands.stream import OUTPUT_LIMIT

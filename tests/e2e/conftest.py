@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fcntl
 import json
 import os
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 NAME = os.environ.get("ORCHESTRATOR_TEST_LAB", "e2e")
 """Another name, of up to 5 characters, is another lab, beside the first: for tests that take their hosts from `lab.hosts`."""
@@ -21,8 +21,7 @@ HOSTS = 4
 ROOT = Path("/var/tmp/orchestrator-tests/lab")
 
 
-@dataclasses.dataclass(frozen=True)
-class Lab:
+class Lab(Struct, frozen=True):
     """Practice hosts that are up, the inventory that names them, and a bootable guest."""
 
     name: str
@@ -56,8 +55,7 @@ class Lab:
         return {log.stem: log.read_text(errors="replace").count(": starting up libvirt") for log in logs}
 
 
-@dataclasses.dataclass(frozen=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """Somebody with a state file of their own."""
 
     lab: Lab

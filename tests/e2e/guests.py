@@ -15,8 +15,9 @@ import time
 import tty
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tests.e2e.conftest import Lab, Operator
 
@@ -144,8 +145,7 @@ def _drain(handle: int, over: threading.Event) -> None:
                 return
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """An Ethernet frame that passed a device. `sent`: the device sent it; of a guest's tap, that is what reaches the guest."""
 
     sent: bool

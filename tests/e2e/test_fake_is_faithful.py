@@ -9,10 +9,11 @@ import struct
 import subprocess
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Upload
 from orchestrator.connections import ssh
@@ -33,8 +34,7 @@ VIRSH = ("virsh", "-q", "-c", domain.URI)
 Heard = list[tuple[str, int, str, int, str]]
 
 
-@dataclass
-class Side:
+class Side(Struct):
     """A host, real or not."""
 
     transport: Transport
@@ -55,8 +55,7 @@ class Side:
         return gather.parse(keys, reads)
 
 
-@dataclass
-class Pair:
+class Pair(Struct):
     """Both."""
 
     real: Side

@@ -8,10 +8,10 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from tests.e2e import playbooks
 from tests.e2e.conftest import Lab, Operator, halting_disk, wait
@@ -21,8 +21,7 @@ pytestmark = [pytest.mark.practice_hosts, pytest.mark.skipif(os.geteuid() != 0, 
 PATH = "/var/lib/nova/instances"
 
 
-@dataclass
-class Source:
+class Source(Struct):
     """A web server on this machine's end of the lab's wire, and a halting image of this test alone in its folder."""
 
     folder: Path

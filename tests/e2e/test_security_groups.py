@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
+from msgspec import Struct
 
 from tests.e2e import guests
 from tests.e2e.conftest import Lab, Operator
@@ -39,8 +39,7 @@ FRIENDS = "{direction: ingress, protocol: tcp, port: 7778, remote_group: friends
 OURS = """for tool in iptables ip6tables ebtables; do $tool-save | grep orc; done; ipset list -n | grep orc; true"""
 
 
-@dataclass
-class Site:
+class Site(Struct):
     """Two guests, one on each of two hosts."""
 
     operator: Operator

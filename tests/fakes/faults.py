@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from tests.fakes.state import Result
 
 
-@dataclass(slots=True)
-class Failure:
+class Failure(Struct):
     """An action or a read that holds `match` ends with `result`, `times` times (None: always)."""
 
     match: str
@@ -23,16 +22,14 @@ class Failure:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """The connection is lost after so many records; `lingers`: the job then waits until somebody looks after it."""
 
     after: int
     lingers: bool
 
 
-@dataclass(slots=True)
-class Faults:
+class Faults(Struct):
     """Of one host."""
 
     cut: Cut | None = None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from orchestrator.commands.command import Batch, Record
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """How a process ended."""
 
     code: int = 0
@@ -27,8 +27,7 @@ def failed(text: str, code: int = 1) -> Result:
     return Result(code, b"", f"{text}\n".encode())
 
 
-@dataclass(slots=True)
-class File:
+class File(Struct):
     """A regular file; `size` in bytes, what `content` does not reach is a hole."""
 
     content: bytes = b""
@@ -52,15 +51,13 @@ class File:
             hole -= 1 << 20
 
 
-@dataclass(slots=True)
-class Directory:
+class Directory(Struct):
     """A directory; what lies in it is known by its path."""
 
     mode: int = 0o755
 
 
-@dataclass(slots=True)
-class Link:
+class Link(Struct):
     """A network device; `kind` as iproute2 has it, "" for a physical one."""
 
     kind: str = ""
@@ -74,8 +71,7 @@ class Link:
     flood: list[str] = field(default_factory=list)  # a VXLAN's entries for what is for everybody
 
 
-@dataclass(slots=True)
-class Switch:
+class Switch(Struct):
     """An Open vSwitch bridge: external_ids, and its ports with their tags and external_ids."""
 
     datapath: str
@@ -83,8 +79,7 @@ class Switch:
     ports: dict[str, tuple[int | None, dict[str, str]]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Namespace:
+class Namespace(Struct):
     """A network namespace of ours: its addresses, its dnsmasq's arguments, and its way out."""
 
     addresses: list[str] = field(default_factory=list)
@@ -95,8 +90,7 @@ class Namespace:
     inside: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Domain:
+class Domain(Struct):
     """A libvirt domain. `taps` and `locks` (disk files open for writing) are its process's."""
 
     name: str
@@ -123,8 +117,7 @@ class Domain:
         self.pid, self.stopped = 0, False
 
 
-@dataclass(slots=True)
-class Stray:
+class Stray(Struct):
     """A QEMU process that libvirt has forgotten."""
 
     uuid: str
@@ -132,8 +125,7 @@ class Stray:
     locks: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Target:
+class Target(Struct):
     """A target of tgt with its LUN 1."""
 
     path: str | None = None
@@ -152,8 +144,7 @@ class Entry(NamedTuple):
     argv: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct):
     """A job as the host keeps it: where it is, what it said, whether its process still lives."""
 
     batch: Batch
@@ -169,8 +160,7 @@ class Job:
 PLACES = ("/", "/etc", "/home", "/root", "/run", "/tmp", "/usr", "/var", "/var/lib", "/var/log")
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """One host. What lies below the line does not outlive a boot."""
 
     name: str

@@ -119,7 +119,7 @@ def play(ssh: Sequence[str], cases: Mapping[str, tuple[str, Sequence[gather.Key]
 def _fields(key: gather.Key) -> list[str]:
     """The fields of a key; of another kind than its module's Key, the kind first."""
     kind = type(key).__name__
-    fields = [str(getattr(key, name)) for name in type(key).__dataclass_fields__]  # type: ignore[attr-defined]
+    fields = [str(getattr(key, name)) for name in type(key).__struct_fields__]  # type: ignore[attr-defined]
     return fields if kind == "Key" else [f"{kind}:", *fields]
 
 

@@ -56,7 +56,7 @@ def main() -> None:
             path = FOLDER / f"{name}.json"
             path.parent.mkdir(exist_ok=True)
             records = [_record(host, *command.argv) for command in gather.commands(keys)]
-            keyed = [[str(getattr(key, field)) for field in type(key).__dataclass_fields__] for key in keys]  # type: ignore[attr-defined]
+            keyed = [[str(getattr(key, field)) for field in type(key).__struct_fields__] for key in keys]  # type: ignore[attr-defined]
             path.write_text(json.dumps({"keys": keyed, "scene": scene, "records": records}, indent=1) + "\n")
 
 

@@ -9,11 +9,11 @@ import subprocess
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from orchestrator.facts import domain as facts
 from orchestrator.model import desired

@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+from msgspec import Struct
 
 PUBLIC, OTHER, PRIVATE = "198.51.100.7", "203.0.113.9", "10.250.0.1"
 IMAGE = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(1 << 15))
@@ -120,8 +121,7 @@ def served(folder: Path, address: str = "0.0.0.0", port: int = 0, prefix: tuple[
             process.kill()
 
 
-@dataclass
-class Net:
+class Net(Struct):
     """A network of its own. Names are known by a `getent` of its own."""
 
     pid: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model.desired import NO_IMAGE, Desired, Flavor, Image, InstanceRequest, Network, NetworkRequest, Subnet
 from orchestrator.model.instance import Instance

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model import host
 
@@ -16,8 +17,7 @@ INVENTORY = host.Inventory(
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHEsOGmhZnv1wVXmpFmNfdSGEhJMXCcFs06VNRNNu4Y ops@example"
 
 
-@dataclass(frozen=True)
-class Qcow2:
+class Qcow2(Struct, frozen=True):
     """A qcow2 image's parts: a good one unless told otherwise. L1 at cluster 1, one L2 table at 2, one data cluster at 3, refcounts at 4."""
 
     magic: bytes = b"QFI\xfb"

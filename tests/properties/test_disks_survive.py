@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.commands.command import Action, Command, Transfer, Upload
 from orchestrator.model.instance import Instance, Record

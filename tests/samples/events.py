@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orchestrator.model.instance import Instance
 from orchestrator.rendering import described

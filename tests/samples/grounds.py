@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.instance import Instance
@@ -21,8 +23,7 @@ def of(*there: Instance, **groups: object) -> Fabric:
     return fabrics.of(world, instances.HOST.name)
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """A step in a situation. `arrange` makes it: on a fresh host, or where the steps up to `after` were done for `made_for`."""
 
     step: str

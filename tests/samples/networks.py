@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from orchestrator.model import desired, names
 from orchestrator.model.fabric import Fabric, Segment, segment_id

@@ -6,7 +6,8 @@ import importlib
 import itertools
 import pkgutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Action, Batch, Lane, Record
 from orchestrator.facts import gather
@@ -24,8 +25,7 @@ BUILD = tuple(name for state in ("networking", "block_device_mapping", "spawning
 JOBS = itertools.count(1)
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """A step in a situation. `arrange` makes it: on a fresh host, or on one where the instance's build got as far as `after`."""
 
     step: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from orchestrator.model import desired
 from tests.samples import change_steps, events, instances, volume_steps

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct, structs
 
 from orchestrator import store as stores
 from orchestrator.commands.command import Batch, Record
@@ -47,8 +47,7 @@ class Told:
         """Nothing to close."""
 
 
-@dataclass(frozen=True)
-class World:
+class World(Struct, frozen=True):
     """A playbook, an inventory, a store in a folder, and the hosts behind a transport."""
 
     app: App
@@ -73,7 +72,7 @@ def make(folder: Path, hosts: int, each: int) -> None:
     made = _world(folder, hosts, each, fleet)
     report = apply.apply(made.app, made.wished)
     assert report.exit_code == 0, report.recap
-    dataclasses.replace(made, app=dataclasses.replace(made.app, transport=Told(folder, fleet))).plan()
+    structs.replace(made, app=structs.replace(made.app, transport=Told(folder, fleet))).plan()
     made.close()
 
 
@@ -101,7 +100,7 @@ def _wished(image: Path, hosts: tuple[str, ...], count: int) -> desired.Desired:
     rules = (desired.Rule("ingress", "IPv4", "tcp", 22, 22), desired.Rule("egress", "IPv4"))
     wish = desired.InstanceRequest("", "small", "guest", hosts, (desired.NetworkRequest("private"),), security_groups=("web",))
     numbered = (
-        dataclasses.replace(wish, name=f"vm-{number}", hosts=(hosts[number % len(hosts)],), where=f"site.yaml:{number + 1}:1")
+        structs.replace(wish, name=f"vm-{number}", hosts=(hosts[number % len(hosts)],), where=f"site.yaml:{number + 1}:1")
         for number in range(count)
     )
     return desired.Desired(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator import store as stores
 from orchestrator.model import desired
@@ -34,8 +35,7 @@ class Patient(Clock):
         self.slept += seconds
 
 
-@dataclass
-class Site:
+class Site(Struct):
     """Hosts n1, n2, ... and somebody who works on them."""
 
     fleet: FakeFleet

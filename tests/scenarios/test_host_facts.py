@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.model.host import Cell
 from orchestrator.ports.writes import Seen
@@ -44,7 +44,7 @@ def test_a_host_that_booted_is_asked_again_in_a_trip_of_its_own(site: Site) -> N
 def test_what_an_older_release_did_not_record_is_asked_for(site: Site) -> None:
     site.apply("a", "b")
     run = site.store.begin("apply", ())
-    bare = dataclasses.replace(site.store.capacities()["n1"], arch="", hypervisor_version=0, cpu_model="", cpu_features=(), cells=())
+    bare = structs.replace(site.store.capacities()["n1"], arch="", hypervisor_version=0, cpu_model="", cpu_features=(), cells=())
     site.store.commit(run, [Seen("n1", bare)])
     site.store.finish(run, "ok", "")
     site.apply("a", "b")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from orchestrator import store as stores
 from orchestrator.model import errors
@@ -27,7 +27,7 @@ def restored(site: Site, copy: Path) -> Site:
     """The same fleet, and the copy in the store's place."""
     site.store.close()
     store = stores.open(f"sqlite:///{copy}", Clock(), Ids())
-    return dataclasses.replace(site, store=store, app=dataclasses.replace(site.app, store=store))
+    return structs.replace(site, store=store, app=structs.replace(site.app, store=store))
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.files.copies import Folder
 from orchestrator.model import errors
@@ -18,7 +18,6 @@ from tests.scenarios.conftest import Site
 URL = "https://images.example.com/guest.raw"
 
 
-@dataclass
 class Copies(Folder):
     """A real folder; `full`: nothing can be kept. `kept` counts what was."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator import store as stores
 from orchestrator.model import errors

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.commands.command import Action, Batch
 from orchestrator.commands.command import Record as Answer

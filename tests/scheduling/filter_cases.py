@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model.desired import ServerGroup
 from orchestrator.model.scheduler import Options
@@ -15,8 +16,7 @@ NEAR = ServerGroup("pair", "affinity")
 CELLS = {"hw:numa_nodes": "2"}
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     """`change` is "" where the host fits."""
 
     filter: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from orchestrator.model.desired import Flavor, Image, InstanceRequest, ServerGroup
 from orchestrator.model.host import Aggregate, Capacity, Cell, Host
@@ -26,7 +27,7 @@ SEEN = Capacity(
 
 def host(*residents: Instance, **said: Any) -> HostState:
     """The host n1 with 8 processors, 8,192 MiB, 100 GiB; `said` of what was seen of it, of the host, or of its state."""
-    known = {kind: {each.name for each in fields(kind)} for kind in (Capacity, Host, HostState)}
+    known = {kind: set(kind.__struct_fields__) for kind in (Capacity, Host, HostState)}
     words: dict[object, dict[str, Any]] = {kind: {} for kind in known}
     for word, value in said.items():
         words[next(kind for kind, names in known.items() if word in names)][word] = value

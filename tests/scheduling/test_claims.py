@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import ModuleType
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model.desired import Flavor, InstanceRequest
 from orchestrator.model.host import Capacity, Host

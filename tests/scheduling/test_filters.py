@@ -87,7 +87,7 @@ def test_nova_s_filters_are_all_there() -> None:
 def test_a_host_of_which_nothing_is_known_is_judged_without_error(name: str) -> None:
     """A host that never answered is judged as well: explain tells of all hosts."""
     (found,) = (each for each in rooms.filters_of(Options(enabled_filters=(name,))) if name == each.NAME)
-    unknown = host(**{field: getattr(NOWHERE, field) for field in Capacity.__dataclass_fields__})
+    unknown = host(**{field: getattr(NOWHERE, field) for field in Capacity.__struct_fields__})
     asking = request(
         {**CELLS, "pci_passthrough:alias": "gpu:1", "capabilities:cpu_info:arch": "x86_64"},
         properties={"hw_architecture": "x86_64", "img_hv_requested_version": ">=7"},

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
 
 from orchestrator.model import errors
 from orchestrator.model.desired import ServerGroup
@@ -38,8 +39,7 @@ def anew(states: Sequence[HostState], wish: Request, options: Options) -> list[s
     return [fit[number].host.name for number in sorted(range(len(fit)), key=lambda each: -total[each])]
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(Struct, frozen=True):
     """A fleet, the shapes that are asked for, which of them in what order, and how."""
 
     states: tuple[HostState, ...]

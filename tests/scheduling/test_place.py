@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model.desired import Desired, Flavor, InstanceRequest, ServerGroup
 from orchestrator.model.host import Capacity, Host

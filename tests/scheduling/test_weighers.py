@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 import pytest
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from orchestrator.model import errors
 from orchestrator.model.desired import ServerGroup
@@ -27,8 +27,7 @@ def on(**multipliers: float) -> dict[str, float]:
     return {**MULTIPLIERS, **multipliers}
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(Struct, frozen=True):
     weigher: str
     state: HostState
     weight: float
@@ -129,7 +128,7 @@ def test_nova_s_weighers_are_all_there() -> None:
 
 @pytest.mark.parametrize("name", rooms.names(weighers))
 def test_a_host_of_which_nothing_is_known_is_weighed_without_error(name: str) -> None:
-    unknown = host(**{word: getattr(NOWHERE, word) for word in Capacity.__dataclass_fields__})
+    unknown = host(**{word: getattr(NOWHERE, word) for word in Capacity.__struct_fields__})
     weigher = next(each for each in rooms.weighers_of(Options()) if name == each.NAME)
     assert pick.value(unknown, weigher, request(group=NEAR), Options(metrics_weight_setting=HEAT, metrics_required=False)) <= 100
 

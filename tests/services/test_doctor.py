@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import os
 import subprocess
@@ -10,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from orchestrator.commands.command import Batch, Record
 from orchestrator.model.errors import HostError, Unreachable
@@ -149,7 +149,7 @@ def test_where_sudo_fails_the_rights_are_the_trouble() -> None:
                 raise HostError("sudo -n refused", "here", "a password is required")
             return super().run(host, batch, on_record)
 
-    (here,) = doctor.doctor(WithoutSudo(), ThisClock(), [dataclasses.replace(HERE, become=True)], 1)
+    (here,) = doctor.doctor(WithoutSudo(), ThisClock(), [structs.replace(HERE, become=True)], 1)
     troubles = {finding.check: finding for finding in here.findings if finding.level is Level.FAILED}
     assert here.reached
     assert "commands run as nobody" in troubles["rights"].detail
@@ -159,7 +159,7 @@ def test_where_sudo_fails_the_rights_are_the_trouble() -> None:
 
 
 def test_devices_that_a_real_machine_does_not_have() -> None:
-    offering = dataclasses.replace(HERE, pci_devices={"gpu": ("ffff:ff:1f.7",)})
+    offering = structs.replace(HERE, pci_devices={"gpu": ("ffff:ff:1f.7",)})
     (here,) = doctor.doctor(ThisMachine(), ThisClock(), [offering], 1)
     (found,) = (finding for finding in here.findings if finding.check == "devices")
     assert (found.level, found.detail) == (Level.FAILED, "not there: ffff:ff:1f.7")

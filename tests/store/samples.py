@@ -7,15 +7,15 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.model import desired, host, instance, names
 from orchestrator.model.decision import Decision
 from orchestrator.ports import store as ports
 
 
-@dataclass
-class Clock:
+class Clock(Struct):
     """Every look is a millisecond later; sleeping takes no time of ours, and `on_sleep` is what happens meanwhile."""
 
     ticks: int = 0

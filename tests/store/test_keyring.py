@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from orchestrator import store as stores
 from orchestrator.commands.command import Batch, Command, Lane, Record
@@ -82,8 +82,8 @@ def test_a_secret_is_put_in_where_it_is_sent(secrets: Secrets) -> None:
     plain, secret = Command(("true",), stdin="x"), Command(("log-in",), secret="chap/1")  # noqa: S106  # its name
     wire, batch = Wire(), Batch("job", 1, (Lane("a", (plain, secret)),))
     sealed.SealedTransport(wire, lambda: secrets).run(Host("h1", "h1"), batch, lambda record: None)
-    opened = dataclasses.replace(secret, stdin=secrets.reveal("chap/1"), secret="")
-    assert wire.sent == [dataclasses.replace(batch, lanes=(Lane("a", (plain, opened)),))]
+    opened = structs.replace(secret, stdin=secrets.reveal("chap/1"), secret="")
+    assert wire.sent == [structs.replace(batch, lanes=(Lane("a", (plain, opened)),))]
     assert secrets.reveal("chap/1") not in repr(batch)
 
 

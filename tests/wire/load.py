@@ -10,8 +10,9 @@ import collections
 import tempfile
 import time
 from concurrent import futures
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Batch, Command, Record
 from orchestrator.connections import ssh
@@ -21,8 +22,7 @@ from tests.contracts import sshd
 BATCHES, THREADS = 10_000, 8
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """`lost` by what was said of it; `wrong`: answers of another batch, or not whole; `logins` that the server saw."""
 
     batches: int

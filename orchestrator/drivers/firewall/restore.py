@@ -9,7 +9,8 @@ import collections
 import difflib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command
 from orchestrator.facts.rules import FOREIGN, Needed, Rule, Rules, rule, shortened
@@ -81,8 +82,7 @@ Mine = Callable[[str], bool]
 """Whether a `<table>/<chain>` is to be as wanted, or gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """`lines` of the document, none when nothing differs; `rules`: what will be there afterwards."""
 
     lines: tuple[str, ...]

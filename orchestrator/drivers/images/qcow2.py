@@ -11,7 +11,8 @@ import array
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.drivers.images import formats
 from orchestrator.model import errors
@@ -28,8 +29,7 @@ REFUSED_EXTENSIONS = {0xE2792ACA: "names a backing format", 0x44415441: "names a
 OFFSET_MASK, COMPRESSED = 0x00FFFFFFFFFFFE00, 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """What is needed of the header. Sizes and offsets in bytes."""
 
     cluster_bits: int

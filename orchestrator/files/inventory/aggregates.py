@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.files import yaml
 from orchestrator.files.inventory import read_as, variables
@@ -17,8 +18,7 @@ KEY = re.compile(r"[A-Za-z0-9_:. -]{1,255}")
 Metadata = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """The metadata that a group says of its hosts, and where."""
 
     metadata: Metadata

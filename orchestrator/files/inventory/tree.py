@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from orchestrator.files import yaml
 from orchestrator.files.inventory import ranges
@@ -15,8 +16,7 @@ GROUP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@/-]*")
 Variables = dict[str, yaml.Node]
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """A group: its own hosts and child groups in the order first named (the dicts' values mean nothing)."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from orchestrator.files.playbook import catalog, entries, findings, networking, networks, plays, subnets
 from orchestrator.model import mark
@@ -15,8 +16,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Key = TypeVar("Key", str, tuple[str, str])
 
 
-@dataclass(slots=True)
-class _Taken:
+class _Taken(Struct):
     """Who has which address: (network, fixed IP), and MAC."""
 
     addresses: dict[tuple[str, str], mark.Mark] = field(default_factory=dict)

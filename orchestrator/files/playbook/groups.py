@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
+
+from msgspec import structs
 
 from orchestrator.files.playbook import catalog, entries, findings, networking, plays
 from orchestrator.model import desired
@@ -64,7 +65,7 @@ def check_rules(all_entries: catalog.Catalog, found: findings.Findings) -> None:
             if len(found) > before:
                 continue
             meant = rule(each)
-            first = seen.setdefault(dataclasses.replace(meant, remote_cidr=None) if meant.remote_cidr in EVERYTHING else meant, number)
+            first = seen.setdefault(structs.replace(meant, remote_cidr=None) if meant.remote_cidr in EVERYTHING else meant, number)
             if first != number:
                 what = f"rules[{number}] in security group '{entry.name}'"
                 found.add(declared.place("rules", number), what, f"says the same as rules[{first}]", "leave one out")

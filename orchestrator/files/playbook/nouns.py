@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import dataclasses
 from collections.abc import Mapping, MutableMapping
+
+from msgspec import structs
 
 from orchestrator.files import image
 from orchestrator.files.playbook import (
@@ -72,7 +73,7 @@ def _fetched(entry: entries.ImageEntry, declared: plays.Declared, digests: Mutab
 
 
 def _described(pinned: desired.Image, entry: entries.ImageEntry) -> desired.Image:
-    return dataclasses.replace(
+    return structs.replace(
         pinned,
         disk_format=entry.disk_format,
         min_disk=entry.min_disk,

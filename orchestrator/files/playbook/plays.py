@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct, field, structs
 
 from orchestrator.files import yaml
 from orchestrator.files.playbook import entries, findings, named_files, selection, strict, validation, values, variables
@@ -16,8 +16,7 @@ DIRECTIVES = frozenset({"loop", "when"})
 SECTIONS = frozenset(entries.MODELS)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What the command line adds to the files."""
 
     inventory: host.Inventory
@@ -25,8 +24,7 @@ class Request:
     tags: selection.Selection
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """An entry: where it was written, its file's folder, its hosts, and whether the tags select it.
 
     `entry` is what is left of it without what is wrong (which was noted; it is not `sound` then), None when nothing is. An
@@ -41,7 +39,7 @@ class Declared:
     hosts: tuple[str, ...] = ()
     selected: bool = True
     sound: bool = True
-    play: entries.Play = dataclasses.field(default_factory=entries.Play)
+    play: entries.Play = field(default_factory=entries.Play)
 
     def place(self, *loc: int | str) -> mark.Mark:
         """Where the value at `loc` was written."""
@@ -59,8 +57,7 @@ class Declared:
         return not self.sound and not keys <= part.model_fields_set
 
 
-@dataclass(frozen=True, slots=True)
-class _Play:
+class _Play(Struct, frozen=True):
     folder: Path
     variables: variables.Variables
     hosts: tuple[str, ...]
@@ -190,7 +187,7 @@ def _unrolled(section: str, node: yaml.Mapping, play: _Play) -> Iterator[Declare
             entry = validation.validate(entries.MODELS[section], section, body, data, play.found)
             if entry is not None:
                 declared = _declared(section, entry, node, play)
-                yield dataclasses.replace(declared, sound=len(play.found) == before)
+                yield structs.replace(declared, sound=len(play.found) == before)
             if entry is None or (loop is not None and len(play.found) > before):
                 yield from _lost({section}, node)
                 return

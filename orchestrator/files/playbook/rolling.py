@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
+
+from msgspec import structs
 
 from orchestrator.files.playbook import catalog, entries, findings, validation
 from orchestrator.model import desired
@@ -30,7 +31,7 @@ def worked_off(
             places[id(play)] = len(made)
             made.append(_play(play))
     of = {entry.name: places[id(each.play)] for entry, each in catalog.entries_of(all_entries, "instances", entries.InstanceEntry)}
-    return tuple(made) or (desired.Play(),), {name: dataclasses.replace(wish, play=of[name]) for name, wish in instances.items()}
+    return tuple(made) or (desired.Play(),), {name: structs.replace(wish, play=of[name]) for name, wish in instances.items()}
 
 
 def _plays(all_entries: catalog.Catalog) -> Iterator[entries.Play]:

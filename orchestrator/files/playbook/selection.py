@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 WORDS = frozenset({"always", "never"})
 """Tags that only steer the selection, and are no server tags."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The tags asked for, and those to leave out."""
 
     only: frozenset[str] = frozenset({"all"})

@@ -6,10 +6,10 @@ import contextlib
 import difflib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pydantic
+from msgspec import Struct
 
 from orchestrator.files import yaml
 from orchestrator.files.playbook import findings, later, properties, strict, values
@@ -29,8 +29,7 @@ SHOWN = 40  # characters of a wrong value
 SECRET = frozenset({"public_key", "user_data", "metadata"})  # where passwords and private keys end up: never quoted
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(Struct, frozen=True):
     model: type[strict.Strict]
     section: str
     node: yaml.Mapping

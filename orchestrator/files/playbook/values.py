@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from orchestrator.files import yaml
 from orchestrator.files.playbook import findings
@@ -12,8 +13,7 @@ from orchestrator.model import errors
 from orchestrator.rendering import expressions
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """An unquoted number or boolean, and how it was written: `1.10` is text where text is asked for."""
 
     value: bool | int | float

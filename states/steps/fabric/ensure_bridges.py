@@ -5,8 +5,7 @@ One that we made goes when no network needs it and nobody else's port is in it.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from msgspec import Struct, structs
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import link
@@ -38,8 +37,7 @@ done
 ip link del dev "$1\""""
 
 
-@dataclass(frozen=True, slots=True)
-class _Bridge:
+class _Bridge(Struct, frozen=True):
     """What a bridge is to be. `named`: by the operator, so that it is ours only if we made it; `alias`: what ours is marked with."""
 
     name: str
@@ -72,10 +70,10 @@ def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
         if not isinstance(before, link.Link):
             before = link.Link("bridge", None, True, each.alias)
         alias, mtu = (each.alias, each.mtu) if _ours(each, before) else (before.alias, before.mtu)
-        found[link.Key(each.name)] = dataclasses.replace(before, up=True, alias=alias, mtu=mtu)
+        found[link.Key(each.name)] = structs.replace(before, up=True, alias=alias, mtu=mtu)
         uplink = facts[link.Key(each.uplink)] if each.uplink else None
         if each.uplink and isinstance(uplink, link.Link):
-            found[link.Key(each.uplink)] = dataclasses.replace(uplink, master=each.name, up=True)
+            found[link.Key(each.uplink)] = structs.replace(uplink, master=each.name, up=True)
     return found | dict.fromkeys(link.Key(name) for name in _gone(fabric, facts))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.drivers.dhcp import dnsmasq, site
@@ -58,7 +58,7 @@ def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
     for segment in _served(fabric):
         before = _site(owner, segment, facts)
         leases = tuple(sorted(dnsmasq.leases(segment).items()))
-        serving = dataclasses.replace(before, servers=(dnsmasq.argv(owner, segment),), loaded=True, leases=leases)
+        serving = structs.replace(before, servers=(dnsmasq.argv(owner, segment),), loaded=True, leases=leases)
         expected[dhcp.Key(owner, site.network(segment))] = serving
         expected |= {dhcp.Key(owner, site.network(segment), port): line or None for port, line in _wanted(segment, before).items()}
     return expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.drivers.dhcp import site
@@ -59,7 +59,7 @@ def _found(owner: str, segment: Segment, facts: Facts) -> dhcp.Site:
 
 
 def _as_wanted(segment: Segment, found: dhcp.Site) -> dhcp.Site:
-    return dataclasses.replace(found, plug=site.plug(segment), up=True, mtu=segment.mtu, addresses=site.addresses(segment))
+    return structs.replace(found, plug=site.plug(segment), up=True, mtu=segment.mtu, addresses=site.addresses(segment))
 
 
 def _ensure(owner: str, segment: Segment, found: dhcp.Site) -> tuple[Action, ...]:

@@ -5,7 +5,7 @@ One that we made goes when no network needs it and no port but the uplink is in 
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import link, ovs
@@ -51,7 +51,7 @@ def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
         found[ovs.Bridge(name)] = facts[ovs.Bridge(name)] or ovs.Switch(_datapath(fabric, facts), owner)
         there = facts[link.Key(uplink)] if uplink else None
         if uplink and isinstance(there, link.Link):
-            found[link.Key(uplink)] = dataclasses.replace(there, up=True)
+            found[link.Key(uplink)] = structs.replace(there, up=True)
             found[ovs.Key(uplink)] = facts[ovs.Key(uplink)] or ovs.Port(name, None, {ovs.UPLINK: owner})
     return found | dict.fromkeys(ovs.Bridge(name) for name in _gone(fabric, facts))
 
@@ -96,7 +96,7 @@ def _uplink(interface: str, bridge: str, facts: Facts, wanted: tuple[int, str]) 
         hint = f"name {port.bridge} in physical_networks"
         raise errors.HostError(f"interface {interface} is in use", why=f"it is a port of {port.bridge}", hint=hint)
     if isinstance(found, link.Link) and plugged:  # its master in the kernel is Open vSwitch's own affair
-        found = device.uplink(interface, {link.Key(interface): dataclasses.replace(found, master=bridge)}, mtu, bridge)
+        found = device.uplink(interface, {link.Key(interface): structs.replace(found, master=bridge)}, mtu, bridge)
     else:
         found = device.uplink(interface, facts, mtu, bridge)
     actions: list[Action] = []

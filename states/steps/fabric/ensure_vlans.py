@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
+
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import link
@@ -39,7 +40,7 @@ def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
     found: dict[Key, object] = {}
     for each in device.on_bridges(fabric, KIND):
         parent = link.Key(str(each.interface))
-        found[parent] = dataclasses.replace(device.uplink(parent.name, facts, each.mtu), up=True)
+        found[parent] = structs.replace(device.uplink(parent.name, facts, each.mtu), up=True)
         found[link.Key(_name(each))] = link.Link(KIND, each.bridge, True, names.owner(fabric.lineage), _form(each), mtu=each.mtu)
     return found | dict.fromkeys(link.Key(name) for name in _gone(fabric, facts))
 

@@ -5,7 +5,7 @@ After the rules, so that nothing is plugged in before it is judged.
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.commands.command import Command
 from orchestrator.facts import link
@@ -31,7 +31,7 @@ def plan(fabric: Fabric, facts: Facts) -> Todo:
 
 
 def expects(fabric: Fabric, facts: Facts) -> dict[Key, object]:
-    return {link.Key(port.tap): dataclasses.replace(found, master=port.bridge, up=True) for port, found in _loose(fabric, facts)}
+    return {link.Key(port.tap): structs.replace(found, master=port.bridge, up=True) for port, found in _loose(fabric, facts)}
 
 
 def _loose(fabric: Fabric, facts: Facts) -> list[tuple[Port, link.Link]]:

@@ -6,7 +6,8 @@ tap - qbr (bridge) - qvb - qvo - Open vSwitch bridge, tag
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command
 from orchestrator.facts import link, ovs
@@ -15,8 +16,7 @@ from orchestrator.model import fabric, names
 from orchestrator.model.instance import Instance, Port
 
 
-@dataclass(frozen=True, slots=True)
-class Plug:
+class Plug(Struct, frozen=True):
     """One port's plumbing."""
 
     port: Port

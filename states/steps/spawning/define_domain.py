@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import domain as domains
@@ -58,4 +58,4 @@ def shares(instance: Instance) -> str | None:
 def _defined(instance: Instance, found: object) -> domains.Domain:
     """The domain as it is to be, in whatever power state it was found."""
     before = found if isinstance(found, domains.Domain) else domains.Domain(instance.uuid, "shut off")
-    return dataclasses.replace(before, uuid=instance.uuid, persistent=True, lineage=instance.lineage, digest=domain.digest(instance))
+    return structs.replace(before, uuid=instance.uuid, persistent=True, lineage=instance.lineage, digest=domain.digest(instance))

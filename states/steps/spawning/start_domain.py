@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import domain as domains
@@ -52,7 +52,7 @@ def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
     staying = (port for port in instance.ports if port.tap and port.status != "detaching")
     taps: dict[Key, object] = {link.Key(port.tap): link.Link("tun", port.bridge, True) for port in staying}
     process = facts[qemu.Key(instance.uuid)] or qemu.Process(instance.uuid, 0)
-    return {domains.Key(instance.domain): dataclasses.replace(before, state="running"), qemu.Key(instance.uuid): process, **taps}
+    return {domains.Key(instance.domain): structs.replace(before, state="running"), qemu.Key(instance.uuid): process, **taps}
 
 
 def shares(instance: Instance) -> str | None:

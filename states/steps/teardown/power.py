@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.commands.command import Command
 from orchestrator.facts import domain as domains
@@ -68,7 +68,7 @@ def off(instance: Instance, facts: Facts) -> dict[Key, object]:
     if found.state in OFF:
         return {domains.Key(instance.domain): found}
     return {
-        domains.Key(instance.domain): dataclasses.replace(found, state="shut off") if found.persistent else None,
+        domains.Key(instance.domain): structs.replace(found, state="shut off") if found.persistent else None,
         qemu.Key(instance.uuid): None,
         **taps,
     }

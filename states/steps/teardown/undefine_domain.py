@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
 from orchestrator.facts import domain as domains
@@ -36,7 +36,7 @@ def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
     found = facts[domains.Key(instance.domain)]
     if power.is_off(instance, facts) or not isinstance(found, domains.Domain):
         return {domains.Key(instance.domain): None}
-    return {domains.Key(instance.domain): dataclasses.replace(found, persistent=False)}
+    return {domains.Key(instance.domain): structs.replace(found, persistent=False)}
 
 
 def shares(instance: Instance) -> str | None:

@@ -51,7 +51,7 @@ def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
         return {}
     own = {each.volume.id for each in _volumes(instance)}
     others = [each for each in found if each.volume not in own]
-    return {plugged.Key(instance.domain): tuple(sorted([*others, *_plugged(instance, found)]))}
+    return {plugged.Key(instance.domain): tuple(sorted([*others, *_plugged(instance, found)], key=lambda each: each.volume))}
 
 
 def shares(instance: Instance) -> str | None:
