@@ -56,7 +56,7 @@ class Every(Struct, frozen=True):
 class Process(Seen, frozen=True, eq=False):
     """`stopped`: by a signal (SIGSTOP), or by a debugger: it answers nobody, and libvirt still calls its guest running."""
 
-    ASIDE = frozenset({"pid", "stopped"})
+    ASIDE = frozenset({"pid"})
 
     uuid: str
     pid: int  # another one each time
