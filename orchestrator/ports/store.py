@@ -47,6 +47,7 @@ class Placement(Struct, frozen=True):
     wanted: str
     decision: Decision
     volumes: tuple[Volume, ...] = ()
+    state: str = "BUILDING"  # or the state of rest that a guest was found in which somebody else built
 
 
 class Snapshot(Struct, frozen=True):
@@ -105,7 +106,7 @@ class Store(Protocol):
         """Write all or nothing. Raises LostOwnership when a newer run owns a touched instance, Conflict when a Move's source is not the present state."""
 
     def place(self, run: Run, decide: Callable[[Snapshot], Sequence[Placement]]) -> tuple[Record, ...]:
-        """Run `decide` and record its placements in state BUILDING, in one transaction, so that two runs never claim the same room, address or name.
+        """Run `decide` and record its placements, in one transaction, so that two runs never claim the same room, address or name.
 
         Its volumes become the instance's. One that is recorded already stays in ERROR, on its new host.
 

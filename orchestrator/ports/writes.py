@@ -74,6 +74,17 @@ class Outlive(Struct, frozen=True):
     epoch: int
 
 
+class Inherit(Struct, frozen=True):
+    """The store goes on where a lost one left off: it is that one from now on, and its next numbers are not below these.
+
+    Refused unless it is that one already, or never had anything of its own.
+    """
+
+    lineage: str
+    next_number: int
+    next_volume: int
+
+
 class Want(Struct, frozen=True):
     """The operator's wish for a recorded instance: active or stopped."""
 
@@ -105,7 +116,8 @@ class Resource(Struct, frozen=True):
 
     Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "?" while nobody knows. Of kind
     `failed_builds`, how many a host has failed since the last that it did not. Of kind `notified`, a handler that a host is to run
-    (services/handlers.py).
+    (services/handlers.py). Of kind `booted`, the run that brought a host's guests back after it had booted, "" while none has. Of kind `restarts`, when an
+    instance was restarted by its policy (services/restarts.py).
     """
 
     kind: str
@@ -157,6 +169,7 @@ Write = (
     | Intent
     | Settle
     | Outlive
+    | Inherit
     | Want
     | Amend
     | Remove

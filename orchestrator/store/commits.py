@@ -11,7 +11,7 @@ from orchestrator.model import errors
 from orchestrator.model.host import Capacity
 from orchestrator.ports import writes
 from orchestrator.ports.store import Run
-from orchestrator.store import codec, instances, reading, rows, runs, session, volumes
+from orchestrator.store import codec, instances, meta, reading, rows, runs, session, volumes
 from orchestrator.store.session import Session
 
 
@@ -52,8 +52,10 @@ class Entry(Struct, frozen=True):
                 self._move(one)
             case writes.Step():
                 self._event("step", one)
-            case writes.Intent() | writes.Settle() | writes.Outlive():
+            case writes.Intent() | writes.Settle():
                 self._job(one)
+            case writes.Outlive() | writes.Inherit():
+                meta.write(self.db, one)
             case writes.Want() | writes.Amend():
                 instances.change(self.db, one, self.at)
             case writes.Remove():
@@ -77,14 +79,12 @@ class Entry(Struct, frozen=True):
         row = {name: getattr(step, name) for name in writes.Step.__struct_fields__ if name != "uuid"}
         self.events.append({"at": self.at, "run": self.run.id, "name": self.subjects[step.uuid].name, "kind": kind, **row})
 
-    def _job(self, one: writes.Intent | writes.Settle | writes.Outlive) -> None:
+    def _job(self, one: writes.Intent | writes.Settle) -> None:
         match one:
             case writes.Intent():
                 self._intent(one)
             case writes.Settle():
                 self._settle(one)
-            case writes.Outlive():
-                self.db.execute("UPDATE meta SET epoch = ? WHERE epoch < ?", (one.epoch, one.epoch))
 
     def _intent(self, intent: writes.Intent) -> None:
         job = {"job": intent.job, "run": self.run.id, "host": intent.host, "begun_at": self.at}

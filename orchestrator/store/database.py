@@ -15,7 +15,7 @@ from orchestrator.model.instance import Record
 from orchestrator.model.volume import VolumeRecord
 from orchestrator.ports import clock as clocks
 from orchestrator.ports.store import Ended, Event, OpenJob, Placement, Run, Snapshot
-from orchestrator.ports.writes import Resource, Undo, Write
+from orchestrator.ports.writes import Inherit, Resource, Undo, Write
 from orchestrator.store import reading
 from orchestrator.store.session import Backend
 
@@ -67,6 +67,7 @@ class Database:
 
         with self._backend.writing() as db:
             commits.write(db, run, writes, self._clock.now())
+        self.lineage = next((each.lineage for each in writes if isinstance(each, Inherit)), self.lineage)
 
     def place(self, run: Run, decide: Callable[[Snapshot], Sequence[Placement]]) -> tuple[Record, ...]:
         """See ports.store."""

@@ -11,8 +11,12 @@ from orchestrator.model.decision import Decision
 from orchestrator.model.instance import Instance, Record
 from orchestrator.ports.store import Placement, Snapshot
 from orchestrator.ports.writes import Amend, Move, Want
+from orchestrator.states.instance import TABLE
 from orchestrator.store import codec, reading, rows, session, volumes
 from orchestrator.store.session import Session
+
+POWER = {"ACTIVE": 1, "STOPPED": 4}
+"""Nova's numbers, of what was found at rest."""
 
 
 def place(db: Session, seen: Snapshot, placements: Sequence[Placement], at: str) -> tuple[Record, ...]:
@@ -132,12 +136,13 @@ def _claim(taken: dict[str, str], instance: Instance) -> None:
 
 
 def _record(placement: Placement, at: str) -> Record:
+    state = TABLE.state(placement.state)
     return Record(
         placement.instance,
-        state="BUILDING",
-        vm_state="building",
-        task_state="scheduling",
-        power_state=0,
+        state=state.name,
+        vm_state=state.vm_state or "",
+        task_state=state.task_state,
+        power_state=POWER.get(state.name, 0),
         wanted=placement.wanted,
         fault=None,
         decision=placement.decision,
