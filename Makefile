@@ -27,7 +27,7 @@ packages: ## Debian packages that practice hosts and tests need (apt; nothing wh
 install: $(VENV)/.installed ## the command, in .venv
 $(VENV)/.installed: setup.cfg pyproject.toml
 	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install -q --disable-pip-version-check -e '.[dev]'
+	$(VENV)/bin/pip install -q --disable-pip-version-check --config-settings editable_mode=compat -e '.[dev]'
 	touch $@
 
 .PHONY: demo
