@@ -104,6 +104,8 @@ def recap(wiring: Wiring, report: Report) -> None:
     for name, notes in report.notes.items():
         for note in notes:
             output.tell(f"{name}: left alone, though it differs: {note}", fg="yellow")
+    for name, why in report.left.items():
+        output.tell(f"{name}: left as it is: {why}", fg="yellow")
     if wiring.settings.verbose:
         output.tell("trips: " + ", ".join(f"{host} {count}" for host, count in report.trips.items()))
     if report.ended:
@@ -135,5 +137,6 @@ def document(report: Report) -> dict[str, object]:
         unreachable=dict(report.unreachable),
         notes={name: list(notes) for name, notes in report.notes.items()},
         trips=dict(report.trips),
+        left=dict(report.left),
         ended=report.ended or None,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent import futures
+from types import MappingProxyType
 
 from msgspec import structs
 
@@ -79,13 +80,16 @@ def concerned(app: App, made: Mapping[str, Fabric]) -> set[str]:
     return {name for name, fabric in made.items() if fabrics.digest(fabric) != known.get(name, "")}
 
 
-def look(app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run) -> tuple[dict[str, Fabric], dict[str, Observation]]:
+def look(
+    app: App, hosts: Sequence[Host], records: Sequence[Record], run: Run, more: Mapping[str, Sequence[Key]] = MappingProxyType({})
+) -> tuple[dict[str, Fabric], dict[str, Observation]]:
     """The fabrics, and what was seen of the hosts. The fabrics were the same after the look: what another run has put on a host by now was in its
-    records before, so that nothing that was seen is taken for left over. Raises Conflict when they keep changing.
+    records before, so that nothing that was seen is taken for left over. `more`: what else to see, by host. Raises Conflict when they keep changing.
     """
     for _ in range(TRIES):
         made = of(app, _instances(app))
-        seen = observe(app, hosts, records, run, needs(made))
+        asked = needs(made)
+        seen = observe(app, hosts, records, run, asked | {name: (*asked.get(name, ()), *keys) for name, keys in more.items()})
         if of(app, _instances(app)) == made:
             return made, seen
     raise changing()

@@ -6,7 +6,7 @@ from orchestrator.commands.command import Batch, Command
 from orchestrator.model import errors
 from orchestrator.rendering import domain
 from orchestrator.services.app import App
-from orchestrator.services.lifecycle import pick
+from orchestrator.services.wanted import pick
 
 LIMIT = 1 << 20  # bytes: what a read may answer
 

@@ -14,11 +14,13 @@ from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.host import Capacity, Host
 from orchestrator.model.instance import Record
-from orchestrator.planning import course
+from orchestrator.planning import course, fabrics
 from orchestrator.ports.store import Run
-from orchestrator.ports.writes import Seen, Settle
+from orchestrator.ports.writes import Resource, Seen, Settle
 from orchestrator.services import older
 from orchestrator.services.app import App
+
+BOOTED = "booted"
 
 
 class Observation(Struct, frozen=True):
@@ -70,10 +72,18 @@ def observe(
         seen = {each.host.name: each for each in pool.map(look, hosts)}
     older.refuse(app.store, {name: each.facts for name, each in seen.items()})
     fresh = [Seen(name, each.capacity) for name, each in seen.items() if each.capacity and each.capacity != known.get(name)]
+    booted = [each for name in seen for each in _unknown(name, seen[name].capacity, known.get(name))]
     over = [Settle(job.job, "observed") for job in left if job.host in seen and not seen[job.host].error]
     if run and (fresh or over):
-        app.store.commit(run, [*fresh, *over])
+        app.store.commit(run, [*fresh, *booted, *over])
     return seen
+
+
+def _unknown(name: str, found: Capacity | None, known: Capacity | None) -> list[Resource]:
+    """Nothing that was known of a host holds once it has booted; its guests are to be brought back."""
+    if found is None or known is None or found.boot_id == known.boot_id:
+        return []
+    return [Resource("fabric", name, fabrics.UNKNOWN), Resource(BOOTED, name, "")]
 
 
 def _keys(host: Host, records: Sequence[Record], known: Capacity | None, shared: Sequence[Key]) -> tuple[Key, ...]:

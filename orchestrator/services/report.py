@@ -16,6 +16,7 @@ class Report(Struct, frozen=True):
     """The end of a run: an outcome per instance (status `unchanged` too), hosts that could not be asked, round trips per host.
 
     `hosts`: what became of what instances share, where that was changed. `ended`: why not all batches were begun.
+    `left`: by instance, why nothing was to be done to it.
     """
 
     run: str
@@ -25,6 +26,7 @@ class Report(Struct, frozen=True):
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hosts: tuple[Outcome, ...] = ()
     ended: str = ""
+    left: Mapping[str, str] = field(default_factory=dict)
 
     def count(self, status: str) -> int:
         """How many instances ended with the status."""

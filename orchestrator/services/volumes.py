@@ -16,9 +16,9 @@ from orchestrator.ports.writes import AmendVolume, RemoveVolume, VolumeMove
 from orchestrator.services import running, storage, wishes
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import carry_out
-from orchestrator.services.lifecycle import pick
 from orchestrator.services.observe import observe
 from orchestrator.services.report import Report
+from orchestrator.services.wanted import pick
 from orchestrator.states.instance import TABLE
 
 REST = ("ACTIVE", "STOPPED")
