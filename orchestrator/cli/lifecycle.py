@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from orchestrator.cli import chosen, options, progress
 from orchestrator.cli.wiring import Wiring
 from orchestrator.model import errors
+
+SIZE = re.compile(r"[1-9][0-9]{0,8}|([1-9][0-9]?|100)%")
 
 _options = options.together(
     chosen.options, options.changing, options.limited, options.output("table", "json"), options.everywhere, click.pass_obj
@@ -37,18 +41,68 @@ def stop(wiring: Wiring, names: tuple[str, ...], host: str | None, everything: b
     _act(wiring, "stop", names, host, everything, output)
 
 
+def _sizes(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Sizes of batches, as a play's `serial`."""
+    words = tuple(word.strip() for word in value.split(",")) if value is not None else ()
+    if not all(SIZE.fullmatch(word) for word in words):
+        raise click.BadParameter("it takes numbers of instances, or percentages, such as 2, 25% or 1,5,25%", context, parameter)
+    return words
+
+
+_paced = options.together(
+    click.option("--serial", metavar="N", callback=_sizes, help="Instances at a time: a number, a percentage, or several with commas."),
+    click.option(
+        "--max-fail-percentage",
+        "most",
+        type=click.FloatRange(0, 100),
+        metavar="P",
+        help="With --serial: begin no other batch after one of which more failed.",
+    ),
+)
+
+
+def _reboot(
+    wiring: Wiring, chosen_by: tuple[tuple[str, ...], str | None, bool], pace: tuple[tuple[str, ...], float | None], output: str
+) -> None:
+    names, host, everything = chosen_by
+    picked = chosen.instances(wiring, names, host, everything)
+    chosen.reach(wiring, picked)
+    from orchestrator.model.desired import Play
+    from orchestrator.services import hard_reboot as service  # late: hosts answer meanwhile
+
+    with progress.shown(wiring) as report:
+        done = service.act(wiring.app(report), picked, bool(names), Play(serial=pace[0], max_fail_percentage=pace[1]))
+    progress.end(wiring, done, output)
+
+
 @click.command("hard-reboot")
 @_options
-def hard_reboot(wiring: Wiring, names: tuple[str, ...], host: str | None, everything: bool, output: str) -> None:
-    """Bring instances back, whatever state they are in: domain, networking and files are made anew, disks are kept."""
-    _act(wiring, "hard-reboot", names, host, everything, output)
+@_paced
+def hard_reboot(
+    wiring: Wiring, names: tuple[str, ...], host: str | None, everything: bool, serial: tuple[str, ...], most: float | None, output: str
+) -> None:
+    """Bring instances back, whatever state they are in: domain, networking and files are made anew, disks are kept.
+
+    With --host or --all, those that are to run; what is stopped, or has shut itself down, stays so. On a host that has booted, what runs by now is let run.
+    """
+    _reboot(wiring, (names, host, everything), (serial, most), output)
 
 
 @click.command()
 @click.option("--hard", is_flag=True, help="As hard-reboot; the only kind there is.")
 @_options
-def reboot(wiring: Wiring, hard: bool, names: tuple[str, ...], host: str | None, everything: bool, output: str) -> None:
+@_paced
+def reboot(
+    wiring: Wiring,
+    hard: bool,
+    names: tuple[str, ...],
+    host: str | None,
+    everything: bool,
+    serial: tuple[str, ...],
+    most: float | None,
+    output: str,
+) -> None:
     """With --hard: as hard-reboot."""
     if not hard:
         raise errors.UsageError("only hard reboots are known", hint="`orchestrator reboot --hard`, or stop and start")
-    _act(wiring, "hard-reboot", names, host, everything, output)
+    _reboot(wiring, (names, host, everything), (serial, most), output)
