@@ -17,6 +17,7 @@ class GroundTracker:
         self.title = f"what the instances of {self.host} share"
         self.hint = "run the same command again"
         self.fault: errors.HostError | None = ground.problem
+        self.last = ground.last
 
     def feed(self, record: Record) -> None:
         """What a record of the lane means."""

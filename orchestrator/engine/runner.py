@@ -29,11 +29,12 @@ POLL = 0.5  # seconds between looks at what is expected (nova `_wait_for_running
 
 
 def execute(context: Context, host: Host, courses: Sequence[Course], job: str, ground: Groundwork | None = None) -> tuple[Outcome, ...]:
-    """Run the courses, and the host's groundwork before them; that has an outcome of its own when it changes something.
+    """Run the courses, and the host's groundwork before or after them; that has an outcome of its own when it changes something.
 
+    Of groundwork that comes after and does not end well nothing is told: the host is left as one that is to be looked at anew (`fabrics.UNKNOWN`).
     `job` is the run's own name for this go. Raises LostOwnership when a newer run took over; nothing else of a host's making.
     """
-    base = GroundTracker(ground) if ground and ground.changes else None
+    base = GroundTracker(ground) if ground and (ground.changes or ground.last) else None
     possible = [course for course in courses if not course.problem]
     lanes = {lane.key: lane for lane in batches.lanes(possible, base.course if base and not base.fault else None)}
     trackers = [Tracker(course, lanes, context.clock.monotonic()) for course in courses]
@@ -51,6 +52,8 @@ def execute(context: Context, host: Host, courses: Sequence[Course], job: str, g
         return _lost(context, job, going, base, error) + _fail(context, host, blocked, f"{job}-undo")
     _check_fence(going)
     arrived = [tracker for tracker in going if not tracker.fault]
+    if base and base.last and len(arrived) < len(trackers):
+        base.fault = base.fault or errors.HostError("not all that was to go has gone", host.name)
     writes = [write for tracker in arrived for write in _arrive(tracker, facts)]
     laid = [_known(base)] if base and not base.fault else []
     context.store.commit(context.run, [*buffer, *writes, *laid, Settle(job, "done" if arrived or laid else "failed")])
@@ -63,7 +66,7 @@ def _known(base: GroundTracker) -> Resource:
 
 
 def _ground_outcome(context: Context, base: GroundTracker | None) -> tuple[Outcome, ...]:
-    if base is None:
+    if base is None or (base.last and (base.fault or not base.course.actions)):
         return ()
     outcome = base.outcome("failed", str(base.fault)) if base.fault else base.outcome("changed")
     context.report(Progress("", base.host, base.state, "", outcome.status))

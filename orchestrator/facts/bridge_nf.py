@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from msgspec import Struct
 
@@ -34,6 +34,10 @@ class BridgeNf(Seen, frozen=True, eq=False):
     calls: tuple[str, ...]
     conntrack: bool
     devices: tuple[str, ...] = ()
+
+    def without(self, gone: Set[str]) -> BridgeNf:
+        """What is left when these devices are gone."""
+        return BridgeNf(self.calls, self.conntrack, tuple(name for name in self.devices if name not in gone))
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from msgspec import Struct, field
 
@@ -69,6 +69,12 @@ class Marks(Struct, frozen=True):
 
     devices: Mapping[str, Link] = field(default_factory=dict)
     strangers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def without(self, gone: Set[str]) -> Marks:
+        """What is left when these devices are gone."""
+        ports = {bridge: tuple(port for port in each if port not in gone) for bridge, each in self.strangers.items() if bridge not in gone}
+        devices = {name: each for name, each in self.devices.items() if name not in gone}
+        return Marks(devices, {bridge: each for bridge, each in ports.items() if each})
 
 
 def vxlan(vni: int, local: str) -> str:

@@ -7,7 +7,7 @@ put in.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from msgspec import Struct, field
 
@@ -73,6 +73,10 @@ class Marks(Struct, frozen=True):
 
     datapath: str
     bridges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def without(self, gone: Set[str]) -> Marks:
+        """What is left when these ports are gone."""
+        return Marks(self.datapath, {name: tuple(port for port in each if port not in gone) for name, each in self.bridges.items()})
 
 
 def commands(keys: Sequence[object]) -> tuple[Command, ...]:

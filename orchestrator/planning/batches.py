@@ -17,17 +17,17 @@ def key(course: Course) -> str:
 
 def lanes(courses: Sequence[Course], ground: Groundwork | None = None) -> tuple[Lane, ...]:
     """Lanes for the courses, and for the host's groundwork; the first course that needs a shared thing provides the actions for all."""
-    shared: dict[str, tuple[Action, ...]] = {ground.lane.key: ground.actions} if ground and ground.actions else {}
+    shared: dict[str, tuple[Action, ...]] = {ground.lane.key: ground.actions} if ground and ground.actions and not ground.last else {}
     for course in courses:
-        own: dict[str, tuple[Action, ...]] = {}
+        its: dict[str, tuple[Action, ...]] = {}
         for leg in course.legs:
             if leg.shares and leg.actions:
-                own[share(leg)] = own.get(share(leg), ()) + leg.actions
-        shared = own | shared
+                its[share(leg)] = its.get(share(leg), ()) + leg.actions
+        shared = its | shared
     made = {share(leg): leg.unless for course in courses for leg in course.legs if leg.shares and leg.unless}
-    return tuple(Lane(name, actions, unless=made.get(name, "")) for name, actions in shared.items()) + tuple(
-        _own(course) for course in courses
-    )
+    own = tuple(_own(course) for course in courses)
+    last = (Lane(ground.lane.key, ground.actions, tuple(lane.key for lane in own if lane.actions)),) if ground and ground.last else ()
+    return tuple(Lane(name, actions, unless=made.get(name, "")) for name, actions in shared.items()) + own + last
 
 
 def share(leg: Leg) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field, structs
 
 from orchestrator.commands.command import Action
+from orchestrator.facts import bridge_nf, file, link, ovs
 from orchestrator.facts import domain as domains
-from orchestrator.facts import file
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Instance, Record
@@ -84,6 +84,17 @@ def chart(record: Record, triggers: Sequence[str], facts: Facts, ground: Groundw
             changed.update(expected)
             patience = max(patience, step.PATIENCE)
     return structs.replace(course, legs=tuple(legs), expects=changed, patience=patience)
+
+
+def after(courses: Iterable[Course], facts: Facts) -> Facts:
+    """What is true of a host once its courses have ended, also of what tells of several devices at once."""
+    left: dict[Key, object] = dict(facts)
+    for course in courses:
+        left.update(course.expects)
+    gone = {key.name for key, value in left.items() if value is None and isinstance(key, link.Key | ovs.Key)}
+    return {
+        key: value.without(gone) if isinstance(value, link.Marks | ovs.Marks | bridge_nf.BridgeNf) else value for key, value in left.items()
+    }
 
 
 def _grounded(path: Sequence[State]) -> State | None:

@@ -19,13 +19,17 @@ SHARED = "fabric"
 
 
 class Groundwork(Struct, frozen=True):
-    """The steps of one host's fabric. With a `problem` nothing of it is done: it says why, and no guest of the fabric's starts there."""
+    """The steps of one host's fabric. With a `problem` nothing of it is done: it says why, and no guest of the fabric's starts there.
+
+    `last`: it comes after the host's courses, once all of them have ended well, and not before them.
+    """
 
     fabric: Fabric
     legs: tuple[Leg, ...] = ()
     expects: Mapping[Key, object] = field(default_factory=dict)
     patience: float = 0.0
     problem: errors.HostError | None = None
+    last: bool = False
 
     @property
     def actions(self) -> tuple[Action, ...]:

@@ -20,7 +20,8 @@ from orchestrator.model import desired, errors
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Record
-from orchestrator.planning import fabrics, groundwork
+from orchestrator.planning import course, fabrics, groundwork
+from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Resource, Write
@@ -115,6 +116,27 @@ def chart(made: Mapping[str, Fabric], seen: Mapping[str, Observation]) -> dict[s
     """The groundwork of the hosts that were seen."""
     there = (name for name in made if name in seen and not seen[name].error)
     return {name: groundwork.chart(made[name], seen[name].facts) for name in there}
+
+
+def without(app: App, courses: Sequence[Course], seen: Mapping[str, Observation]) -> dict[str, Groundwork]:
+    """What there is to do on hosts once courses that end their instances have ended well: it comes last.
+
+    Whatever was seen on a host was recorded before, so that nothing is taken for left over. Nothing is said of a host of which not enough was seen, nor
+    of one with a course that has a problem, or shares something.
+    """
+    there: dict[str, list[Course]] = {}
+    for each in courses:
+        there.setdefault(each.record.instance.host, []).append(each)
+    gone = {each.record.instance.uuid for each in courses if not each.problem}
+    made = of(app, [instance for instance in _instances(app) if instance.uuid not in gone])
+    found: dict[str, Groundwork] = {}
+    for name, fabric in made.items():
+        own = there.get(name, ())
+        alone = own and not any(each.problem or any(leg.shares for leg in each.legs) for each in own)
+        if alone and all(key in seen[name].facts for key in groundwork.needs(fabric)):
+            charted = groundwork.chart(fabric, course.after(own, seen[name].facts))
+            found |= {} if charted.problem else {name: structs.replace(charted, last=True)}
+    return found
 
 
 def noted(app: App, charted: Iterable[Groundwork]) -> list[Write]:

@@ -40,8 +40,9 @@ def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -
         if starts:
             volumes = [each.volume for record in records for each in record.instance.volumes if not each.leaving]
             lost = storage.make(app, run, [volume for volume in volumes if volume.backend != "local"])
-        stale = grounds.concerned(app, grounds.of(app, [record.instance for record in app.store.records()]))
-        made, seen = grounds.look(app, hosts, records, run) if starts else ({}, observe(app, hosts, records, run))
+        before = grounds.of(app, [record.instance for record in app.store.records()])
+        stale, asked = grounds.concerned(app, before), grounds.needs(before) if verb == "destroy" else {}
+        made, seen = grounds.look(app, hosts, records, run) if starts else ({}, observe(app, hosts, records, run, asked))
         ground = grounds.chart(made, seen)
         unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
         held = {record.instance.name: str(lack.problem) for record in records if (lack := storage.lacking(record.instance, lost))}
@@ -54,9 +55,10 @@ def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -
         wishes: list[Write] = [Want(record.instance.uuid, wanted.WANTED[verb]) for record in reached if verb != "destroy"]
         wishes += restarts.forgotten(app.store, records)
         app.store.commit(run, wishes + grounds.noted(app, ground.values()))
-        context = app.context(run)
-        context.report(Progress("", "", "", total=sum(each is not None for each in charted.values())))
-        outcomes, wired = carry_out(app, context, ([each for each in charted.values() if each], ground), onward)
+        context, courses = app.context(run), [each for each in charted.values() if each]
+        ground |= grounds.without(app, courses, seen) if verb == "destroy" else {}
+        context.report(Progress("", "", "", total=len(courses)))
+        outcomes, wired = carry_out(app, context, (courses, ground), onward)
         elsewhere = set() if verb == "destroy" else stale - {host.name for host in hosts}  # an interrupted destroy is finished by another
         failed = {name for name, each in wired.items() if each.status != "changed"}
         wired = grounds.merged(wired, grounds.follow(app, context, ROUNDS, elsewhere | failed | unreachable.keys()))

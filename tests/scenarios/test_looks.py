@@ -13,6 +13,7 @@ from orchestrator.services import likely, plan
 from tests.fakes.state import Link, Switch
 from tests.scenarios.conftest import Site, build
 
+NOTHING: object = (set(), {}, False, {})
 VLAN = Network("private", "phys0", "vlan", segmentation_id=100)
 
 
@@ -80,3 +81,65 @@ def test_whatever_a_physical_network_leads_to_one_look_tells(site: Site, device:
     wish = site.desired("a", "b", "c")
     wish = replace(wish, networks={"private": replace(network, subnets=wish.networks["private"].subnets)})
     assert trips(site, lambda: plan.plan(site.app, wish)) == {"n1": 1, "n2": 1}
+
+
+def left(site: Site) -> dict[str, object]:
+    """What there is of ours on hosts."""
+    return {
+        name: (host.links.keys() - {"lo", "eth0"}, host.domains, "orc" in str(host.filters), host.sets)
+        for name, host in site.fleet.hosts.items()
+    }
+
+
+def test_the_last_instances_go_with_what_they_shared_in_one_job(site: Site) -> None:
+    site.apply("a", "b", "c")
+    assert trips(site, lambda: site.act("destroy", "a", "b", "c")) == {"n1": 2, "n2": 2}
+    assert left(site) == dict.fromkeys(site.fleet.hosts, NOTHING)
+    assert trips(site, lambda: site.apply("d")) == {"n1": 2, "n2": 1}
+
+
+def test_those_that_stay_keep_what_they_share(site: Site) -> None:
+    site.apply("a", "b", "c", "d")
+    gone = [name for name, home in homes(site).items() if home == "n1"][:1]
+    assert trips(site, lambda: site.act("destroy", *gone)) == {"n1": 2, "n2": 2}  # the other is told of the group's members
+    kept = [record.instance for record in site.store.records()]
+    for host in site.fleet.hosts.values():
+        taps = {port.tap for instance in kept if instance.host == host.name for port in instance.ports}
+        assert {name for name in host.links if name.startswith("tap")} == taps
+        told = str(host.filters)
+        assert all((port.id[:11] in told) == (instance.host == host.name) for instance in kept for port in instance.ports)
+    assert site.apply(*(instance.name for instance in kept)).recap == "0 changed, 3 unchanged, 0 failed"
+
+
+def test_what_was_shared_stays_with_an_instance_that_would_not_go(site: Site) -> None:
+    site.apply("a", "b", "c", "d")
+    one, other = (record.instance for record in site.store.records() if record.instance.host == "n1")
+    site.fleet.fail("n1", f"end-domain {one.uuid}", stderr="error: it hangs")
+    report = site.act("destroy", one.name, other.name)
+    assert {each.name: each.status for each in report.outcomes} == {one.name: "failed", other.name: "changed"}
+    told = str(site.fleet.hosts["n1"].filters)
+    assert (one.ports[0].id[:11] in told, other.ports[0].id[:11] in told) == (True, False)
+    site.fleet.heal("n1")
+    assert site.act("destroy", one.name).exit_code == 0
+    assert left(site)["n1"] == NOTHING
+
+
+def test_what_could_not_be_cleared_at_once_is_looked_at_and_cleared(site: Site) -> None:
+    site.apply("a", "b")
+    site.fleet.fail("n1", "restore-rules", stderr="iptables-restore: Resource temporarily unavailable", times=1)
+    assert trips(site, lambda: site.act("destroy", "a", "b")) == {"n1": 4, "n2": 2}
+    assert left(site)["n1"] == NOTHING
+    assert not any(run.status != "ok" for run in site.store.runs())
+
+
+def test_what_cannot_be_cleared_is_told(site: Site) -> None:
+    site.apply("a", "b")
+    site.fleet.fail("n1", "restore-rules", stderr="iptables-restore: no memory")
+    report = site.act("destroy", "a", "b")
+    assert ({each.status for each in report.outcomes}, [each.host for each in report.hosts if each.status == "failed"]) == (
+        {"changed"},
+        ["n1"],
+    )
+    site.fleet.heal("n1")
+    site.act("destroy")
+    assert left(site)["n1"] == NOTHING
