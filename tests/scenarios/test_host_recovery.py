@@ -57,12 +57,12 @@ def test_after_a_reboot_what_is_to_run_runs_and_what_was_stopped_does_not(site: 
     assert report.left == {"b": "it is stopped", "e": "it is stopped"}
     assert site.starts() == starts + 4
     assert {site.record(name).state for name in "be"} == {"STOPPED"}
-    for name, host in site.fleet.hosts.items():
-        steps = [entry.step for entry in host.journal[seen[name] :]]
+    for name, there in site.fleet.hosts.items():
+        steps = [entry.step for entry in there.journal[seen[name] :]]
         shared = [at for at, step in enumerate(steps) if step.startswith("fabric.")]
         assert max(shared) < steps.index("spawning.start_domain"), steps
         assert not [step for step in steps if step.startswith("teardown.")], "there is nothing to take down"
-        assert host.trips == trips[name] + 3, "a look, what libvirt says of a host that booted, and a job with its own look"
+        assert there.trips == trips[name] + 3, "a look, what libvirt says of a host that booted, and a job with its own look"
 
 
 def test_networks_come_before_rules_in_the_journal(site: Site) -> None:
