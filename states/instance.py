@@ -22,6 +22,7 @@ RELEASE = "updating.release_volumes"
 LEAVE = "updating.release_ports"
 UPDATING = (
     *NETWORKING,
+    "block_device_mapping.make_directory",  # of a guest that others made
     "block_device_mapping.create_disks",  # grown
     "block_device_mapping.fetch_volume_images",
     "block_device_mapping.create_volumes",
@@ -141,6 +142,7 @@ EDGES = (
     # What the hypervisor says of power counts (nova `_sync_power_states`).
     Edge("found_stopped", ("ACTIVE",), "STOPPED"),
     Edge("found_running", ("STOPPED",), "ACTIVE"),
+    Edge("give_up", ("ACTIVE",), "ERROR"),  # it ended once more than its restart policy allows
     *(Edge(FAIL, tuple(state.name for state in STATES if state.failure == rest), rest) for rest in ("ERROR", "ACTIVE", "STOPPED")),
 )
 

@@ -11,6 +11,8 @@ import time
 import types
 from typing import Any
 
+from msgspec import structs
+
 from orchestrator.model import instance as model
 from orchestrator.rendering import network_data
 
@@ -88,6 +90,30 @@ def _meta_data(instance: model.Instance) -> dict[str, object]:
         "keys": [{"name": name, "type": "ssh", "data": data} for name, data in keys.items()],
         "launch_index": 0,
     }
+
+
+def told(instance: model.Instance, drive: bytes) -> model.Instance:
+    """The instance with what its drive alone tells of it: user data and metadata. Raises ValueError for what is no drive of ours."""
+    import pycdlib
+    from pycdlib import pycdlibexception
+
+    disc, folder = pycdlib.PyCdlib(), "" if instance.datasource == "nocloud" else "/openstack/latest"
+    about, data = ("meta-data", "user-data") if instance.datasource == "nocloud" else ("meta_data.json", "user_data")
+    try:
+        disc.open_fp(io.BytesIO(drive))
+        found = json.loads(_content(disc, f"{folder}/{about}"))
+        names = [each.file_identifier().decode("utf-16-be") for each in disc.list_children(joliet_path=folder or "/") if not each.is_dir()]
+        user_data = _content(disc, f"{folder}/{data}").decode() if data in names else ""
+        meta = {str(key): str(value) for key, value in found.get("meta", {}).items()}
+    except (pycdlibexception.PyCdlibException, AttributeError, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from error
+    return structs.replace(instance, user_data=user_data or None, metadata=meta)
+
+
+def _content(disc: Any, path: str) -> bytes:
+    out = io.BytesIO()
+    disc.get_file_from_iso_fp(out, joliet_path=path)
+    return out.getvalue()
 
 
 def _identity(instance: model.Instance) -> dict[str, object]:

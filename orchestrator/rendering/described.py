@@ -8,27 +8,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from msgspec import structs
+import msgspec
 
 from orchestrator.model import instance as model
+
+NAME = "instance.json"
 
 
 def path(instance: model.Instance) -> str:
     """Where it lies on the instance's host."""
-    return f"{instance.directory}/instance.json"
+    return f"{instance.directory}/{NAME}"
 
 
 def text(instance: model.Instance) -> bytes:
     """The instance as JSON; the same bytes for the same instance."""
-    import msgspec
-
-    return msgspec.json.encode(structs.replace(instance, user_data=None, metadata={}, launched=False, due="")) + b"\n"
+    return msgspec.json.encode(msgspec.structs.replace(instance, user_data=None, metadata={}, launched=False, due="")) + b"\n"
 
 
 def read(content: bytes) -> model.Instance:
     """The instance that `text` wrote. Raises ValueError for what it cannot have written, or a newer program has."""
-    import msgspec
-
     try:
         found = msgspec.json.decode(content, type=model.Instance)
         lost = _lost(json.loads(content), json.loads(msgspec.json.encode(found)))

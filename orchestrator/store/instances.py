@@ -10,7 +10,7 @@ from orchestrator.model import errors
 from orchestrator.model.decision import Decision
 from orchestrator.model.instance import Instance, Record
 from orchestrator.ports.store import Placement, Snapshot
-from orchestrator.ports.writes import Amend, Move, Want
+from orchestrator.ports.writes import Amend, Move, VolumeMove, Want
 from orchestrator.states.instance import TABLE
 from orchestrator.store import codec, reading, rows, session, volumes
 from orchestrator.store.session import Session
@@ -41,6 +41,8 @@ def place(db: Session, seen: Snapshot, placements: Sequence[Placement], at: str)
     db.execute("UPDATE meta SET next_number = ?", (seen.next_number + len(made),))
     for placement in placements:
         volumes.claim(db, placement.instance.uuid, placement.instance.volumes, placement.volumes, at)
+        for each in placement.instance.volumes if not TABLE.state(placement.state).busy and placement.state != TABLE.initial else ():
+            volumes.move(db, VolumeMove(each.volume.id, "attaching", "in-use"), at)  # its guest has them
     return moved + made
 
 

@@ -40,6 +40,12 @@ def _command(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
             return _define(state, path)
         case ("undefine", "--domain", name, "--keep-nvram"):
             return _found(state, name, _undefine)
+        case ("dumpxml", "--inactive", "--security-info", name):
+            return _found(state, name, _definition)
+        case ("dominfo", name):
+            return _found(state, name, lambda state, domain: Result(0, f"Name:           {domain.name}\nManaged save:   no\n".encode()))
+        case ("snapshot-list", name, "--name"):
+            return _found(state, name, lambda state, domain: Result())
         case ("dumpxml", "--inactive", name):
             return _found(state, name, _dumpxml)
         case ("domstate", name) | ("domstate", "--domain" | "--reason", name):
@@ -165,6 +171,16 @@ def _dumpxml(state: State, domain: Domain) -> Result:
     return Result(0, "\n  ".join(["<domain type='qemu'>", *parts]).encode() + b"\n</domain>\n\n")
 
 
+def _definition(state: State, domain: Domain) -> Result:
+    """All of it; what was given without a line of its own stays so."""
+    root = ET.fromstring(domain.xml)  # noqa: S314  # parsed when it was defined
+    metadata = re.search(r"  <metadata>.*?</metadata>\n", domain.xml, re.DOTALL)
+    rest = [child for child in root if child.tag not in ("name", "uuid", "metadata")]
+    lines = "".join(f"  {ET.tostring(child, encoding='unicode').strip()}\n" for child in rest)
+    head = f"<domain type='{root.get('type')}'>\n  <name>{escape(domain.name)}</name>\n  <uuid>{domain.uuid}</uuid>\n"
+    return Result(0, f"{head}{metadata[0] if metadata else ''}{lines}</domain>\n\n".encode())
+
+
 def _start(state: State, domain: Domain) -> Result:
     if domain.active:
         return failed("error: Domain is already active")
@@ -177,7 +193,7 @@ def _start(state: State, domain: Domain) -> Result:
     domain.reason = "booted"
     domain.locks = tuple(_source(disk) for disk in _files(root) if disk.find("readonly") is None)
     domain.volumes = {uuid: (device, 1 << 30) for uuid, device in volumes.plugged(root).items()}
-    taps = {_attribute(each, "target", "dev"): _attribute(each, "source", "bridge") for each in root.iter("interface")}
+    taps = {_tap(state, each, place): _attribute(each, "source", "bridge") for place, each in enumerate(root.iter("interface"))}
     domain.taps = tuple(taps)
     state.links |= {tap: Link("tun", True, bridge) for tap, bridge in taps.items()}
     made = (*(log.attrib["file"] for log in root.iter("log")), *(nvram.text or "" for nvram in root.iter("nvram")))
@@ -196,8 +212,8 @@ def _cannot_start(state: State, root: ET.Element) -> str | None:
             return f"Cannot access storage file '{missing}' (as uid:0, gid:0): {coreutils.MISSING}"
         if missing:
             return f"Cannot access backing file '{missing}' of storage file '{chain[0]}' (as uid:0, gid:0): {coreutils.MISSING}"
-    for interface in root.iter("interface"):
-        bridge, tap = _attribute(interface, "source", "bridge"), _attribute(interface, "target", "dev")
+    for place, interface in enumerate(root.iter("interface")):
+        bridge, tap = _attribute(interface, "source", "bridge"), _tap(state, interface, place)
         if bridge not in state.links:
             return f"Cannot get interface MTU on '{bridge}': No such device"
         if tap in state.links:
@@ -212,9 +228,16 @@ def _cannot_start(state: State, root: ET.Element) -> str | None:
     return f'internal error: process exited while connecting to monitor: {taken}: Failed to get "write" lock' if taken else None
 
 
+def _tap(state: State, interface: ET.Element, place: int) -> str:
+    """The device that it is to have; one that nobody named gets a name that no other ever had."""
+    if interface.find("target") is not None:
+        return _attribute(interface, "target", "dev")
+    return f"vnet{10 * state.numbers + place}"
+
+
 def _files(root: ET.Element) -> list[ET.Element]:
-    """The disks that are files of the host."""
-    return [disk for disk in root.iter("disk") if disk.attrib["type"] == "file"]
+    """The disks that are files of the host; an empty drive is none."""
+    return [disk for disk in root.iter("disk") if disk.attrib["type"] == "file" and disk.find("source") is not None]
 
 
 def _source(disk: ET.Element) -> str:
