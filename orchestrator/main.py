@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Progress
     from orchestrator.model.desired import Desired
     from orchestrator.model.host import Inventory
+    from orchestrator.ports.archive import Archive
     from orchestrator.ports.lab import Lab
     from orchestrator.ports.secrets import Secrets
     from orchestrator.ports.store import Store
@@ -100,7 +101,17 @@ class Wiring:
     def store(self) -> Store:
         from orchestrator import store
 
-        return store.open(self.settings.state or _default_store(), self.clock, self.ids)
+        return store.open(self._url, self.clock, self.ids)
+
+    @property
+    def _url(self) -> str:
+        return self.settings.state or _default_store()
+
+    @cached_property
+    def archive(self) -> Archive:
+        from orchestrator import store
+
+        return store.archive(self._url, settings.state_folder(os.environ), self.clock, self.ids)
 
     @cached_property
     def transport(self) -> Transport:
@@ -122,7 +133,7 @@ class Wiring:
     def _secrets(self) -> Secrets:
         from orchestrator import store
 
-        return store.keyring(self.settings.state or _default_store())
+        return store.keyring(self._url, settings.state_folder(os.environ), self.ids)
 
     @cached_property
     def lab(self) -> Lab:

@@ -53,6 +53,12 @@ def _name(value: str) -> str:
     return value
 
 
+def _store(value: str) -> str:
+    if "password=" in value or ("@" in value and ":" in value.partition("://")[2].partition("@")[0]):
+        raise ValueError("a password on a command line is everybody's to read: put it into ~/.pgpass, or the URL into ORCHESTRATOR_STATE")
+    return settings.url((value,))
+
+
 def _words(value: tuple[str, ...]) -> tuple[str, ...]:
     """Ansible's: several flags, or one with commas."""
     words = tuple(word.strip() for text in value for word in text.split(",") if word.strip())
@@ -87,8 +93,8 @@ inventory = _option(
 state = _option(
     "--state",
     metavar="URL|PATH",
-    callback=_noted("state", lambda value: settings.url((value,))),
-    help="The store: an SQLAlchemy URL, or the path of an SQLite file.",
+    callback=_noted("state", _store),
+    help="The store: the path of an SQLite file, or a URL such as postgresql://user@host/database.",
 )
 limited = _option(
     "-l",

@@ -31,6 +31,7 @@ VERBS = {
     "detach": "volume:detach",
     "volume": "volume:volume",
     "image": "image:image",
+    "store": "store:store",
     "inventory": "inventory:inventory",
     "doctor": "doctor:doctor",
     "lab": "lab:lab",

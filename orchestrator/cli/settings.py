@@ -23,7 +23,7 @@ Layer = Mapping[str, tuple[tuple[str, ...], str]]
 
 
 class Settings(Struct, frozen=True):
-    """What holds for this invocation. `state` is an SQLAlchemy URL; times are in seconds."""
+    """What holds for this invocation. `state` is the store's URL; times are in seconds."""
 
     inventory: tuple[str, ...] = ()
     state: str = ""
@@ -125,7 +125,7 @@ class Setting(Struct, frozen=True):
 
 READ = {
     "inventory": Setting(_sources, "the inventory; in files also a list; relative to the file that says so"),
-    "state": Setting(url, "the store: an SQLAlchemy URL, or the path of an SQLite file"),
+    "state": Setting(url, "the store: the path of an SQLite file, or a URL such as `postgresql://user@host/database`"),
     "forks": Setting(forks, "hosts worked on at once (10)"),
     "wait": Setting(seconds, "seconds to wait for instances that another run holds (0)"),
     "timeout": Setting(timeout, "seconds to wait for a host that does not answer, or has fallen silent; at least 5 (12)"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.context import Progress
     from orchestrator.model.desired import Desired
     from orchestrator.model.host import Inventory
+    from orchestrator.ports.archive import Archive
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.lab import Lab
     from orchestrator.ports.store import Store
@@ -39,6 +40,9 @@ class Wiring(Protocol):
 
     @property
     def store(self) -> Store: ...
+
+    @property
+    def archive(self) -> Archive: ...
 
     @property
     def transport(self) -> Transport: ...

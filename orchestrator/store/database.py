@@ -17,7 +17,7 @@ from orchestrator.ports import clock as clocks
 from orchestrator.ports.store import Ended, Event, OpenJob, Placement, Run, Snapshot
 from orchestrator.ports.writes import Inherit, Resource, Undo, Write
 from orchestrator.store import reading
-from orchestrator.store.session import Backend
+from orchestrator.store.session import Backend, Session
 
 POLL = 0.2  # seconds between two looks at who holds an instance
 
@@ -43,6 +43,7 @@ class Database:
             while True:
                 try:
                     with self._backend.writing() as db:
+                        self._same(db)
                         return runs.begin(db, replace(run, started_at=self._clock.now()), names, self._backend.locks)
                 except errors.LockHeld:
                     left = deadline - self._clock.monotonic()
@@ -52,6 +53,11 @@ class Database:
         except BaseException:
             self._backend.locks.drop(run.id)
             raise
+
+    def _same(self, db: Session) -> None:
+        """Raises Conflict when another store was put in the place of the one that was opened."""
+        if reading.lineage(db) != self.lineage:
+            raise errors.Conflict("the store is another one now", self._backend.shown, "a backup was restored meanwhile", "run it again")
 
     def finish(self, run: Run, status: str, recap: str, outcomes: Sequence[Ended] | None = None) -> None:
         """See ports.store."""

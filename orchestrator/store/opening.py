@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from orchestrator.model import errors
 from orchestrator.ports import clock as clocks
 from orchestrator.store import database, reading, sqlite
-from orchestrator.store.session import Backend
+from orchestrator.store.session import Backend, Session
 
 if TYPE_CHECKING:
-    from orchestrator.store import migrating, postgresql
+    from orchestrator.store import key, migrating, postgresql
 
 OURS = {"alembic_version", "meta", "ownership"}
 
@@ -53,18 +53,21 @@ def _sqlite(place: sqlite.Location, identify: Callable[[], str]) -> Backend:
     return made
 
 
-def _postgresql(url: str, identify: Callable[[], str]) -> Backend:
+def _server(url: str) -> postgresql.PostgreSQL:
     try:
         from orchestrator.store import postgresql
     except ImportError as error:
         hint = "pip install 'orchestrator[postgresql]'"
         raise errors.OrchestratorError("PostgreSQL needs the package psycopg", "", str(error), hint) from error
-    place = postgresql.location(url)
-    made = postgresql.PostgreSQL(place, database.holder())
+    return postgresql.PostgreSQL(postgresql.location(url), database.holder())
+
+
+def _postgresql(url: str, identify: Callable[[], str]) -> Backend:
+    made = _server(url)
     try:
         if not tables(made):
-            _fill(place, identify())
-        _current(made, lambda found: _upgrade(place, found))
+            _fill(made.place, identify())
+        _current(made, lambda found: _upgrade(made.place, found))
     except BaseException:
         made.close()
         raise
@@ -85,21 +88,44 @@ def tables(made: Backend) -> set[str]:
         return {str(name) for (name,) in db.execute(made.tables)}
 
 
+def exists(url: str) -> bool:
+    """Whether there is a store; none is made. Raises OrchestratorError for a URL or a database that cannot be a store's."""
+    if not url.startswith("postgres"):
+        return sqlite.location(url).path.exists()
+    with contextlib.closing(_server(url)) as made:
+        return bool(tables(made))
+
+
 def version(made: Backend) -> str:
     """The schema of a store. Raises OrchestratorError for a newer one, or for what is none of ours."""
-    ours = tables(made) >= OURS
-    found = None
-    if ours:
-        with made.reading() as db:
-            found = next((str(row[0]) for row in db.execute("SELECT version_num FROM alembic_version")), None)
+    with made.reading() as db:
+        return schema(db, made.tables, made.shown)
+
+
+def schema(db: Session, tables: str, shown: str) -> str:
+    """As `version`, by the query that names the tables."""
+    ours = {name for (name,) in db.execute(tables)} >= OURS
+    found = next((str(row[0]) for row in db.execute("SELECT version_num FROM alembic_version")), None) if ours else None
     if found is None:
         what, hint = "a database of something else", "name another with --state"
-        raise errors.OrchestratorError(what, made.shown, "", hint)
+        raise errors.OrchestratorError(what, shown, "", hint)
     if found > reading.HEAD:
         why = f"its schema is {found}, this program knows up to {reading.HEAD}"
         hint = "use that one; nothing was changed"
-        raise errors.OrchestratorError("the store of a newer orchestrator", made.shown, why, hint)
+        raise errors.OrchestratorError("the store of a newer orchestrator", shown, why, hint)
     return found
+
+
+def key_place(made: Backend, lineage: str, folder: Path | None) -> key.Place:
+    """Where the key of a store lies: beside its file, or, of one on a server, in the operator's `folder`. Raises UsageError without one."""
+    from orchestrator.store import key
+
+    here = database.holder().partition(" ")[0]
+    if isinstance(made, sqlite.SQLite):
+        return key.Place(made.place.path.with_name(f"{made.place.path.name}.key"), here)
+    if folder is None:
+        raise errors.UsageError("no place for the key of the store's secrets", why="HOME is not set", hint="set it, or XDG_STATE_HOME")
+    return key.Place(folder / f"{lineage}.key", here)
 
 
 def _current(made: Backend, upgrade: Callable[[str], None]) -> None:

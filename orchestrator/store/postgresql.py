@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import psycopg
+from msgspec import Struct
 from psycopg import conninfo
 
 from orchestrator.model import errors
@@ -22,13 +22,15 @@ KEPT_ALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keep
 """A machine that went without a word is gone for the server after 25 s, not after Linux's two hours; one that waits for hosts is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """A database: `shown` without its password; and how many seconds to wait for another writer."""
 
-    parameters: dict[str, str] = field(repr=False)
+    parameters: dict[str, str]
     shown: str
     timeout: float = BUSY_SECONDS
+
+    def __repr__(self) -> str:
+        return self.shown
 
 
 def location(url: str) -> Location:
@@ -80,11 +82,15 @@ class PostgreSQL:
     """Backend over a database: one connection writes, others read beside it, one more says which runs live."""
 
     tables = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    counters: tuple[str, ...] = (
+        "SELECT setval(pg_get_serial_sequence('undo', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM undo), false)",
+        "SELECT setval(pg_get_serial_sequence('events', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM events), false)",
+    )
 
     def __init__(self, place: Location, name: str) -> None:
         from orchestrator.store import advisory
 
-        self._place, self._name, self.shown = place, name, place.shown
+        self.place, self._name, self.shown = place, name, place.shown
         self._locks = advisory.Locks(lambda: connect(place, name))
         self.locks: session.Locks = self._locks
         self._readers = readers.Readers(self._connected, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", self.told)
@@ -93,7 +99,7 @@ class PostgreSQL:
 
     def told(self) -> contextlib.AbstractContextManager[None]:
         """See session."""
-        return told(self._place)
+        return told(self.place)
 
     def reading(self) -> contextlib.AbstractContextManager[Talk]:
         """See session."""
@@ -112,7 +118,7 @@ class PostgreSQL:
                 raise
 
     def _connected(self) -> Talk:
-        return Talk(connect(self._place, self._name))
+        return Talk(connect(self.place, self._name))
 
     def _begun(self) -> Talk:
         kept, self._writer = self._writer, None
@@ -128,7 +134,7 @@ class PostgreSQL:
             kept.execute("BEGIN")
         self._writer = kept
         try:
-            kept.execute(f"SET LOCAL lock_timeout = {max(1, round(self._place.timeout * MILLISECONDS))}")
+            kept.execute(f"SET LOCAL lock_timeout = {max(1, round(self.place.timeout * MILLISECONDS))}")
             kept.execute("LOCK TABLE meta IN EXCLUSIVE MODE")
         except psycopg.errors.LockNotAvailable as error:
             self._undo(kept)

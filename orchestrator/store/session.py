@@ -13,6 +13,9 @@ class Rows(Protocol):
     @property
     def rowcount(self) -> int: ...
 
+    @property
+    def description(self) -> Any: ...
+
     def fetchone(self) -> Any: ...
 
     def fetchall(self) -> list[Any]: ...
@@ -52,6 +55,8 @@ class Backend(Protocol):
     """Where it is, for the operator's eyes: without a password."""
     tables: str
     """The query that gives the names of all tables there."""
+    counters: tuple[str, ...]
+    """What makes it count on from rows that were put in with their numbers."""
 
     def told(self) -> AbstractContextManager[None]:
         """Turns errors of the database into errors for the operator."""

@@ -68,9 +68,10 @@ class SQLite:
     """Backend over one file: one connection writes, others read beside it."""
 
     tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    counters: tuple[str, ...] = ()  # it counts on from the highest that is there
 
     def __init__(self, place: Location) -> None:
-        self._place, self._path, self.shown = place, place.path, str(place.path)
+        self.place, self._path, self.shown = place, place.path, str(place.path)
         self._file = identity(place.path)
         self.locks: session.Locks = liveness.Locks(place.path.with_name(f"{place.path.name}.runs"))
         self._readers = readers.Readers(lambda: connect(place), "BEGIN", self.told)
@@ -105,7 +106,7 @@ class SQLite:
 
     def _writing(self) -> sqlite3.Connection:
         if self._writer is None:
-            self._writer = connect(self._place)
+            self._writer = connect(self.place)
             self._writer.execute("PRAGMA foreign_keys = ON")
         return self._writer
 

@@ -13,34 +13,71 @@ from orchestrator.connections import sealed
 from orchestrator.model import errors
 from orchestrator.model.host import Host
 from orchestrator.ports.secrets import Secrets
+from tests.store import samples
 
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Secrets:
-    return stores.keyring(f"sqlite:///{tmp_path}/state.db")
+    return stores.keyring(f"sqlite:///{tmp_path}/state.db", tmp_path, samples.Ids())
 
 
 def test_a_password_is_the_same_for_ever_and_each_volumes_own(secrets: Secrets, tmp_path: Path) -> None:
     first = secrets.reveal("chap/1")
     assert len(first) == 32
-    assert stores.keyring(f"sqlite:///{tmp_path}/state.db").reveal("chap/1") == first
+    assert stores.keyring(f"sqlite:///{tmp_path}/state.db", tmp_path, samples.Ids()).reveal("chap/1") == first
     assert secrets.reveal("chap/2") != first
     assert (tmp_path / "state.db.key").stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["state.db.key"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state.db", "state.db.key"]
 
 
-def test_a_key_that_others_may_read_is_not_used(secrets: Secrets, tmp_path: Path) -> None:
-    secrets.reveal("chap/1")
-    (tmp_path / "state.db.key").chmod(0o644)
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """The file of a key that is in use."""
+    again(tmp_path).reveal("chap/1")
+    return tmp_path / "state.db.key"
+
+
+def again(folder: Path) -> Secrets:
+    """Another process that asks."""
+    return stores.keyring(f"sqlite:///{folder}/state.db", folder, samples.Ids())
+
+
+def test_a_key_that_others_may_read_is_not_used(made: Path) -> None:
+    made.chmod(0o644)
     with pytest.raises(errors.OrchestratorError, match=r"others may read.*chmod 600"):
-        secrets.reveal("chap/1")
+        again(made.parent).reveal("chap/1")
 
 
-def test_a_damaged_key_is_told(secrets: Secrets, tmp_path: Path) -> None:
-    secrets.reveal("chap/1")
-    (tmp_path / "state.db.key").write_bytes(b"short")
+def test_a_damaged_key_is_told(made: Path) -> None:
+    made.write_bytes(b"short")
     with pytest.raises(errors.OrchestratorError, match="not a key"):
-        secrets.reveal("chap/1")
+        again(made.parent).reveal("chap/1")
+
+
+def test_a_lost_key_is_told_and_none_takes_its_place(made: Path) -> None:
+    before = made.read_bytes()
+    made.unlink()
+    with pytest.raises(
+        errors.OrchestratorError, match=rf"the key of the store's secrets is not here: it was made as .*@.*:{made}; copy it .*`scp "
+    ):
+        again(made.parent).reveal("chap/1")
+    assert not made.exists()
+    made.touch(0o600)
+    made.write_bytes(bytes(32))
+    with pytest.raises(errors.OrchestratorError, match="another key than that of the store's secrets"):
+        again(made.parent).reveal("chap/1")
+    made.write_bytes(before)
+    assert again(made.parent).reveal("chap/1")
+
+
+def test_a_key_from_before_keys_were_recorded_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "state.db.key").touch(0o600)
+    (tmp_path / "state.db.key").write_bytes(bytes(32))
+    first = again(tmp_path).reveal("chap/1")
+    assert again(tmp_path).reveal("chap/1") == first
+    (tmp_path / "state.db.key").unlink()
+    with pytest.raises(errors.OrchestratorError, match="is not here"):
+        again(tmp_path).reveal("chap/1")
 
 
 def test_a_secret_of_a_file_is_what_stands_in_it(secrets: Secrets, tmp_path: Path) -> None:
