@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.model.desired import Desired
     from orchestrator.model.host import Inventory
     from orchestrator.ports.archive import Archive
+    from orchestrator.ports.events import Events
     from orchestrator.ports.lab import Lab
     from orchestrator.ports.secrets import Secrets
     from orchestrator.ports.store import Store
@@ -125,6 +126,12 @@ class Wiring:
 
         return choose.ChosenTransport(self.settings.timeout)
 
+    @cached_property
+    def events(self) -> Events:
+        from orchestrator.connections import events
+
+        return events.LibvirtEvents(self._ways.stream, self.settings.timeout)
+
     def reach(self, hosts: Iterable[str]) -> None:
         """Begin to connect to the hosts; see cli.wiring."""
         known = self.inventory().hosts
@@ -160,7 +167,7 @@ class Wiring:
 
     def close(self) -> None:
         """Let go of whatever was made."""
-        for name in ("transport", "store"):
+        for name in ("events", "transport", "store"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 

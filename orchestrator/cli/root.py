@@ -27,6 +27,7 @@ VERBS = {
     "hard-reboot": "lifecycle:hard_reboot",
     "reboot": "lifecycle:reboot",
     "verify": "verify:verify",
+    "watch": "watch:watch",
     "attach": "volume:attach",
     "detach": "volume:detach",
     "volume": "volume:volume",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import chosen, options, playbooks
+from orchestrator.cli import chosen, options, playbooks, progress
 from orchestrator.cli import output as forms
 from orchestrator.cli.wiring import Wiring
 from orchestrator.commands import quoting
@@ -41,9 +42,32 @@ def verify(wiring: Wiring, names: tuple[str, ...], host: str | None, repair: boo
     wiring.reach(each.name for each in hosts)
     from orchestrator.services import verify as service  # late: hosts answer meanwhile
 
+    found = service.verify(wiring.app(), hosts, names or None)
     if not repair:
-        tell(service.verify(wiring.app(), hosts, names or None), output)
+        tell(found, output)
         return
+    from orchestrator.services import mend
+
+    with progress.shown(wiring) as report:
+        app = wiring.app(report)
+        done = mend.mend(app, "verify", found, mend.ALL if _consented(found, yes) else mend.WITHOUT_REBOOTS, names or None)
+        left = service.verify(app, hosts, names or None) if done else found
+    if done:
+        progress.recap(wiring, done)
+    tell(left, output, 3 if done and done.exit_code == 3 else 0)
+
+
+def _consented(verdict: Verdict, yes: bool) -> bool:
+    """Whether guests may be rebooted: asked where somebody can answer, else as --yes says."""
+    names = sorted({each.name for each in verdict.findings if each.repair.name == "REBOOT"})
+    if not names or yes:
+        return yes
+    for each in verdict.findings:
+        forms.tell(line(each))
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        forms.tell(f"left alone, for they need a reboot: {', '.join(names)}; add --yes to reboot them", fg="yellow")
+        return False
+    return click.confirm(f"Reboot {', '.join(names)}?", err=True)
 
 
 def _hosts(wiring: Wiring, names: Sequence[str], host: str | None) -> list[Host]:
@@ -64,42 +88,43 @@ def _hosts(wiring: Wiring, names: Sequence[str], host: str | None) -> list[Host]
     return [known[name] for name in playbooks.hosts(wiring) if name in found]
 
 
-def tell(verdict: Verdict, form: str) -> None:
-    """Show what was found, and leave with its exit code."""
+def tell(verdict: Verdict, form: str, code: int = 0) -> None:
+    """Show what was found, and leave with `code`, or its own."""
     if form == "json":
         forms.data("json", document(verdict))
     else:
-        for finding in verdict.findings:
-            click.echo(line(finding))
-        for finding in verdict.foreign:
-            forms.tell(f"not ours: {line(finding)}")
+        for each in verdict.findings:
+            click.echo(line(each))
+        for each in verdict.foreign:
+            forms.tell(f"not ours: {each.name} ({each.host}): {each.detail}")
     for name, why in verdict.skipped.items():
         forms.tell(f"{name}: skipped: {why}", fg="yellow")
     for name, why in verdict.unreachable.items():
         forms.tell(f"host {name}: not reached: {why}", fg="red")
     if form != "json":
         forms.tell(recap(verdict))
-    click.get_current_context().exit(verdict.exit_code)
+    click.get_current_context().exit(code or verdict.exit_code)
 
 
-def line(finding: Finding) -> str:
+def line(found: Finding) -> str:
     """A finding on one line, whatever a host put into it."""
-    return quoting.line(str(finding))
+    return quoting.line(str(found))
 
 
 def document(verdict: Verdict) -> dict[str, object]:
     """What was found, for programs. Nothing of `foreign` is drift."""
     return forms.versioned(
-        findings=[_object(finding) for finding in verdict.findings],
-        foreign=[_object(finding) for finding in verdict.foreign],
+        findings=[finding(each) for each in verdict.findings],
+        foreign=[finding(each) for each in verdict.foreign],
         skipped=dict(verdict.skipped),
         unreachable=dict(verdict.unreachable),
     )
 
 
-def _object(finding: Finding) -> dict[str, object]:
+def finding(found: Finding) -> dict[str, object]:
+    """A finding for programs."""
     fields = ("kind", "name", "host", "cause", "detail", "remedy")
-    return {**{name: getattr(finding, name) for name in fields}, "repair": finding.repair.value}
+    return {**{name: getattr(found, name) for name in fields}, "repair": found.repair.value}
 
 
 def recap(verdict: Verdict) -> str:

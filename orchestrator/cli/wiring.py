@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.model.host import Inventory
     from orchestrator.ports.archive import Archive
     from orchestrator.ports.clock import Clock
+    from orchestrator.ports.events import Events
     from orchestrator.ports.lab import Lab
     from orchestrator.ports.store import Store
     from orchestrator.ports.transport import Transport
@@ -52,6 +53,10 @@ class Wiring(Protocol):
 
     @property
     def lab(self) -> Lab: ...
+
+    @property
+    def events(self) -> Events:
+        """What hosts say of themselves."""
 
     def reach(self, hosts: Iterable[str]) -> None:
         """Begin to connect to these of the inventory, while what else it takes is imported and read. What goes wrong is told when a host is needed."""

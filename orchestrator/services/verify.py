@@ -12,7 +12,7 @@ from orchestrator.model import errors
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
-from orchestrator.planning import diagnosis, groundwork, leaks
+from orchestrator.planning import diagnosis, groundwork, leaks, power_state
 from orchestrator.planning.diagnosis import Finding, Repair
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.leaks import Books, Leak
@@ -43,6 +43,19 @@ class Verdict(Struct, frozen=True):
         """4 when a host was not reached, 2 when anything is not as recorded."""
         return 4 if self.unreachable else 2 if self.findings else 0
 
+    def on(self, hosts: Collection[str]) -> Verdict:
+        """What it came to on these hosts."""
+        return Verdict(
+            tuple(finding for finding in self.findings if finding.host in hosts),
+            tuple(finding for finding in self.foreign if finding.host in hosts),
+            self.skipped,
+            {name: why for name, why in self.unreachable.items() if name in hosts},
+            tuple(record for record in self.records if record.instance.host in hosts),
+            {name: each for name, each in self.facts.items() if name in hosts},
+            {name: each for name, each in self.ground.items() if name in hosts},
+            {name: each for name, each in self.leaks.items() if name in hosts},
+        )
+
 
 class _Look(Struct, frozen=True):
     """Before it was looked: the records that were asked about, and by host the key of what else is there."""
@@ -62,7 +75,8 @@ def verify(app: App, hosts: Sequence[Host], names: Collection[str] | None = None
         made = _fabrics(app, before, here)
         keys = {host.name: leaks.key(host, [record for record in before if record.instance.host == host.name]) for host in hosts}
         asked = tuple(record for record in before if record.instance.host in here and (names is None or record.instance.name in names))
-        more = {name: (*groundwork.needs(fabric), *leaks.needs(keys[name])) for name, fabric in made.items()}
+        power = {name: [key for record in asked if record.instance.host == name for key in power_state.needs(record)] for name in here}
+        more = {name: (*groundwork.needs(fabric), *leaks.needs(keys[name]), *power[name]) for name, fabric in made.items()}
         seen = observe(app, hosts, asked, None, more)
         after = app.store.records()  # what is on a host was recorded before: so what these do not have is nobody's
         if _fabrics(app, after, here) == made:
