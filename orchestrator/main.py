@@ -157,7 +157,15 @@ class Wiring:
         copies = Folder(kept / "images" if kept else None)
         chosen = self.settings
         made = App(
-            self.inventory(), self.transport, self.store, self.clock, chosen.forks, chosen.wait, scheduler=chosen.scheduler, copies=copies
+            self.inventory(),
+            self.transport,
+            self.store,
+            self.clock,
+            chosen.forks,
+            chosen.wait,
+            scheduler=chosen.scheduler,
+            copies=copies,
+            allow=frozenset(chosen.allow),
         )
         if report is None:
             return made

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from msgspec import structs
 
-from orchestrator.cli import options, plan, planfile, playbooks, progress
+from orchestrator.cli import consent, options, plan, planfile, playbooks, progress
 from orchestrator.cli.wiring import Wiring
 
 
@@ -16,6 +17,7 @@ from orchestrator.cli.wiring import Wiring
 @options.limited
 @options.starting
 @options.variables
+@options.allowing
 @click.option("--check", is_flag=True, help="Change nothing: as `plan`.")
 @click.option("--diff", is_flag=True, help="With --check: every command and every file.")
 @options.output("table", "json")
@@ -37,7 +39,9 @@ def apply(wiring: Wiring, files: tuple[Path, ...], check: bool, diff: bool, outp
     wiring.reach(playbooks.concerned(desired))
     from orchestrator.services import apply as service  # late: hosts answer meanwhile
 
+    said = frozenset[str]() if saved or "allow" in wiring.flags else consent.ask(wiring, desired)
     with progress.shown(wiring) as report:
         app = wiring.app(report, planfile.resume(saved) if saved else "")
+        app = structs.replace(app, allow=app.allow | said)
         done = service.apply(app, desired, saved.fingerprint if saved else None)
     progress.end(wiring, done, output)

@@ -67,6 +67,14 @@ def _words(value: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def _consents(value: tuple[str, ...]) -> tuple[str, ...]:
+    words = tuple(word.strip() for text in value for word in text.split(","))
+    unknown = [word for word in words if word not in settings.CONSENTS]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no class of changes; there are {', '.join(settings.CONSENTS)}")
+    return words
+
+
 def _option(*names: str, **settings: Any) -> Decorator[Any]:
     return click.option(*names, **{"expose_value": False, **settings})
 
@@ -127,6 +135,13 @@ wait = _option(
     metavar="SECONDS",
     callback=_noted("wait", lambda value: settings.seconds((value,))),
     help="How long to wait for instances that another run holds; 0.",
+)
+allowing = _option(
+    "--allow",
+    multiple=True,
+    metavar="CLASSES",
+    callback=_noted("allow", _consents),
+    help="Make changes of these classes to instances that exist: reboot, rebuild, destroy. Repeatable.",
 )
 everywhere = together(
     _option("-v", "--verbose", count=True, default=None, callback=_noted("verbose"), help="Say more: every step, round trips to hosts."),

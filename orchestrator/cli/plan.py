@@ -27,6 +27,7 @@ COLOURS = {"+": "green", "-": "red", "~": "yellow", "?": "red"}
 @options.limited
 @options.starting
 @options.variables
+@options.allowing
 @click.option("--diff", is_flag=True, help="Every command and every file, too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
 @click.option("-o", "--output", metavar="table|json|PLANFILE", default="table", help="Form of the output, or a file for apply.")
@@ -82,6 +83,7 @@ def document(made: Plan) -> dict[str, object]:
             "problem": str(change.course.problem) if change.course and change.course.problem else None,
             "steps": list(text.steps(change.course.legs)) if change.course else [],
             "notes": list(change.notes),
+            "edits": [text.edit(each) for each in change.edits],
         }
         for change in made.changes
     ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.planning.plan import Plan
 
 KIND = "orchestrator plan"
-BROUGHT = ("inventory", "limit", "variables", "tags", "skip_tags", "start_at")
+BROUGHT = ("inventory", "limit", "variables", "tags", "skip_tags", "start_at", "allow")
 LIMIT = 64 << 20  # bytes
 
 
@@ -33,6 +33,7 @@ class PlanFile(Struct, frozen=True):
     limit: str
     fingerprint: str
     start_at: str = ""
+    allow: tuple[str, ...] = ()
 
 
 def write(wiring: Wiring, path: Path, files: Sequence[Path], plan: Plan) -> None:
@@ -49,6 +50,7 @@ def write(wiring: Wiring, path: Path, files: Sequence[Path], plan: Plan) -> None
         skip_tags=list(chosen.skip_tags),
         limit=chosen.limit,
         start_at=chosen.start_at,
+        allow=list(chosen.allow),
         fingerprint=plan.fingerprint(),
         shown=list(show.lines(plan)),
     )
@@ -98,6 +100,7 @@ def resume(saved: PlanFile) -> str:
         "--skip-tags": saved.skip_tags,
         "-l": (saved.limit,),
         "--start-at": (saved.start_at,),
+        "--allow": saved.allow,
     }
     words = [word for flag, values in flags.items() for value in values if value for word in (flag, value)]
     return interruption.again(["apply", *words, *map(str, saved.playbooks)])
@@ -107,6 +110,7 @@ def _parsed(saved: dict[str, object]) -> PlanFile:
     if saved["kind"] != KIND or saved["schema_version"] != output.SCHEMA_VERSION:
         raise ValueError(KIND)
     texts = {name: _texts(saved[name]) for name in ("playbooks", "inventory", "variables", "tags", "skip_tags")}
+    texts["allow"] = _texts(saved.get("allow", []))
     limit, fingerprint, start_at = _texts([saved["limit"], saved["fingerprint"], saved.get("start_at", "")])
     playbooks = tuple(Path(path) for path in texts.pop("playbooks"))
     return PlanFile(playbooks, **texts, limit=limit, fingerprint=fingerprint, start_at=start_at)

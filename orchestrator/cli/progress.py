@@ -101,9 +101,10 @@ def recap(wiring: Wiring, report: Report) -> None:
     for host, why in report.unreachable.items():
         there = [outcome.name for outcome in report.outcomes if outcome.host == host]
         output.tell(f"host {host}: not reached: {why}" + (f"; not touched there: {', '.join(there)}" if there else ""), fg="red")
-    for name, notes in report.notes.items():
-        for note in notes:
-            output.tell(f"{name}: left alone, though it differs: {note}", fg="yellow")
+    left = [(name, f"left alone, though it differs: {note}") for name, notes in report.notes.items() for note in notes]
+    left += [(name, edit.told) for name, edits in report.withheld.items() for edit in edits]
+    for name, what in left:
+        output.tell(f"{name}: {what}", fg="yellow")
     for name, why in report.left.items():
         output.tell(f"{name}: left as it is: {why}", fg="yellow")
     if wiring.settings.verbose:
@@ -123,6 +124,8 @@ def end(wiring: Wiring, report: Report, form: str) -> None:
 
 def document(report: Report) -> dict[str, object]:
     """The report for programs."""
+    from orchestrator.planning import show as text
+
     outcomes = [
         {"name": each.name, "host": each.host, "state": each.state, "status": each.status, "steps": each.steps, "fault": each.fault or None}
         for each in report.outcomes
@@ -136,6 +139,7 @@ def document(report: Report) -> dict[str, object]:
         hosts=hosts,
         unreachable=dict(report.unreachable),
         notes={name: list(notes) for name, notes in report.notes.items()},
+        withheld={name: [text.edit(each) for each in edits] for name, edits in report.withheld.items()},
         trips=dict(report.trips),
         left=dict(report.left),
         ended=report.ended or None,

@@ -18,6 +18,9 @@ from orchestrator.model.scheduler import Options
 FILE = "orchestrator.yaml"
 SYSTEM = Path("/etc/orchestrator") / FILE
 
+CONSENTS = ("reboot", "rebuild", "destroy")
+"""Classes of changes that are made with consent only; no file and no environment gives it."""
+
 Layer = Mapping[str, tuple[tuple[str, ...], str]]
 """Settings from one place: name -> (its texts, where they stand); those below `scheduler` are `scheduler.NAME`."""
 
@@ -35,6 +38,7 @@ class Settings(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     skip_tags: tuple[str, ...] = ()
     start_at: str = ""
+    allow: tuple[str, ...] = ()  # of CONSENTS
     verbose: int = 0
     scheduler: Options = field(default_factory=Options)
 

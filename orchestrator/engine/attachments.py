@@ -46,7 +46,14 @@ def done(course: Course) -> list[Amend]:
     ports = tuple(port for each in instance.ports if (port := _port(each, steps)))
     renews = () if any(state.name == REBUILT for state in course.path) else instance.renews
     launched = instance.launched or started
-    return [Amend(structs.replace(instance, due="" if started or defined else instance.due, renews=renews, ports=ports, launched=launched))]
+    networks = {name: network for name, network in instance.networks.items() if any(port.network == name for port in ports)}
+    return [
+        Amend(
+            structs.replace(
+                instance, due="" if started or defined else instance.due, renews=renews, ports=ports, networks=networks, launched=launched
+            )
+        )
+    ]
 
 
 def _port(port: Port, steps: Set[str]) -> Port | None:

@@ -1,126 +1,126 @@
-"""What of a recorded instance the playbook now says otherwise."""
+"""What of a recorded instance the playbook now says otherwise, and what class of change each is (planning/changes.py)."""
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
-import msgspec
 from msgspec import structs
 
 from orchestrator.commands import quoting
-from orchestrator.model import names
 from orchestrator.model.desired import Desired, Flavor, Image, InstanceRequest, Network, NetworkRequest
-from orchestrator.model.instance import Base, Disk, Instance, Port
+from orchestrator.model.instance import Instance, Port, Record
+from orchestrator.planning import shapes
+from orchestrator.planning.changes import DESTROY, FIXED, LIVE, NEXT_BOOT, REBOOT, REBUILD, TABLE, Edit, Kind
+from orchestrator.states.instance import TABLE as LIFE
 
 NONE = "none"
+PORT = "port"
+BLANKS = ("flavor.ephemeral", "flavor.swap", "ephemerals")
+"""Changes of disks that are made anew: those of a guest that is off take a boot as well."""
 
 
-def differences(instance: Instance, request: InstanceRequest, desired: Desired) -> tuple[str, ...]:
-    """`field: recorded -> wished`, for each field that a running instance cannot take over."""
-    return (
-        *_flavor(instance.flavor, desired.flavors[request.flavor]),
-        *_fields(instance, request),
+def edits(record: Record, request: InstanceRequest, desired: Desired) -> tuple[Edit, ...]:
+    """Every difference, none of them held yet."""
+    instance = record.instance
+    found = (
+        *_flavor(instance, request, desired.flavors[request.flavor]),
+        *_image(instance, request, desired.images.get(request.image)),
+        *_fields(instance, request, desired),
         *_ports(instance, request),
         *_networks(instance, desired),
         *_taken(instance, desired),
     )
+    return tuple(structs.replace(edit, kind=_kind(edit, record)) for edit in found)
 
 
-def amended(instance: Instance, request: InstanceRequest, desired: Desired, anew: bool = False) -> Instance:
-    """The instance with what changes while it runs taken over from the playbook: its ports' security, what its networks tell, a larger root disk, where
-    it may be placed another time.
-
-    `anew`: nothing of it is on its host, so that its image may be another one.
-    """
-    networks = {name: desired.networks.get(name, network) for name, network in instance.networks.items()}
-    pairs = zip(instance.ports, request.networks, strict=False)
-    ports = tuple(_secured(port, wish, request, desired) for port, wish in pairs)
-    grown = _imaged(_grown(instance, desired.flavors[request.flavor]), desired.images.get(request.image), anew)
-    asked = structs.replace(
-        grown,
-        requested_zone=request.availability_zone,
-        scheduler_hints=request.scheduler_hints,
-        restart_policy=request.restart_policy,
-    )
-    return structs.replace(asked, networks=networks, ports=ports if len(ports) == len(instance.ports) else instance.ports)
+def unbuilt(record: Record) -> bool:
+    """Whether nothing of the instance is on its host: all of it may be another, but what it was placed by."""
+    return record.state == "ERROR" and not record.instance.launched
 
 
-def _grown(instance: Instance, wished: Flavor) -> Instance:
-    """A root disk grows where it is; nothing else of a flavor does."""
-    if wished.name != instance.flavor.name or wished.disk <= instance.flavor.disk:
-        return instance
-    disks = tuple(structs.replace(disk, size=max(disk.size, wished.disk << 30)) if disk.name == "disk" else disk for disk in instance.disks)
-    return structs.replace(instance, flavor=structs.replace(instance.flavor, disk=wished.disk), disks=disks)
+def busy(record: Record) -> bool:
+    """Whether an earlier run left it on its way somewhere: what it is then given would not be what it arrives with."""
+    return LIFE.state(record.state).busy
 
 
-def _imaged(instance: Instance, wished: Image | None, anew: bool) -> Instance:
-    """Where an image comes from may change; what it is, only before the first build that went well: disks rest on its very bytes."""
-    if wished is None or wished.name != instance.image.name:
-        return instance
-    if wished.digest == instance.image.digest and not anew:
-        return structs.replace(instance, image=structs.replace(instance.image, source=wished.source, size=wished.size))
-    if not anew:
-        return instance
-    disks = tuple(_rebased(disk, wished) if disk.base.kind == "image" else disk for disk in instance.disks)
-    return structs.replace(instance, image=wished, disks=disks)
+def _kind(edit: Edit, record: Record) -> Kind:
+    """The class, as the instance is now: who is off needs no reboot, and of what was never built nothing is lost."""
+    if edit.kind is FIXED:
+        return FIXED
+    if unbuilt(record):
+        return LIVE
+    if edit.kind is REBOOT and record.state == "STOPPED" and edit.field not in BLANKS:
+        return NEXT_BOOT
+    if edit.kind is REBUILD and not record.instance.image.name:
+        return FIXED  # it has no disk of its own that could be made anew
+    return edit.kind
 
 
-def _rebased(disk: Disk, image: Image) -> Disk:
-    instances_path = posixpath.dirname(posixpath.dirname(disk.base.path))
-    base = Base("image", names.base(instances_path, names.image_id(image.name, image.digest)), image.virtual_size)
-    return structs.replace(disk, base=base, size=max(disk.size, image.virtual_size))
-
-
-def _secured(port: Port, wish: NetworkRequest, request: InstanceRequest, desired: Desired) -> Port:
-    groups = request.security_groups if wish.security_groups is None else wish.security_groups
-    security = desired.networks[wish.network].port_security if wish.port_security is None else wish.port_security
-    return structs.replace(port, security_groups=groups, port_security=security)
-
-
-def _flavor(was: Flavor, wished: Flavor) -> Iterator[str]:
+def _flavor(instance: Instance, request: InstanceRequest, wished: Flavor) -> Iterator[Edit]:
+    was = instance.flavor
     if was.name != wished.name:
-        yield f"flavor: {was.name} -> {wished.name}"
-        return
-    wished = structs.replace(wished, disk=min(was.disk, wished.disk))  # a larger one is taken over
-    if was != wished:
-        old, new = msgspec.to_builtins(was), msgspec.to_builtins(wished)
-        yield f"flavor {was.name}: " + ", ".join(f"{field}: {old[field]} -> {new[field]}" for field in old if old[field] != new[field])
+        yield Edit("flavor", was.name, wished.name, TABLE["Flavor"]["name"].kind)
+    for field in ("vcpus", "ram"):
+        if getattr(was, field) != getattr(wished, field):
+            yield _edit(f"flavor.{field}", getattr(was, field), getattr(wished, field), shapes.size(was, wished))
+    if was.disk != wished.disk:
+        yield _edit("flavor.disk", was.disk, wished.disk, LIVE if shapes.root(instance, wished) else DESTROY)
+    if was.ephemeral != wished.ephemeral:
+        yield _edit("flavor.ephemeral", was.ephemeral, wished.ephemeral, shapes.blanks(instance, wished, request.ephemerals))
+    if was.swap != wished.swap:
+        yield _edit("flavor.swap", was.swap, wished.swap, TABLE["Flavor"]["swap"].kind)
+    kinds = shapes.specs(instance, wished.extra_specs)
+    for key, (old, new) in _mapping(was.extra_specs, wished.extra_specs).items():
+        yield Edit(f"flavor.extra_specs.{key}", old, new, kinds[key])
 
 
-def _fields(instance: Instance, request: InstanceRequest) -> Iterator[str]:
+def _image(instance: Instance, request: InstanceRequest, wished: Image | None) -> Iterator[Edit]:
+    was = instance.image
+    if was.name != request.image:
+        kind = TABLE["Image"]["name"].kind if was.name and request.image else FIXED
+        yield Edit("image", was.name or NONE, request.image or NONE, kind)
+    elif wished and (was.algorithm, was.digest) != (wished.algorithm, wished.digest):
+        yield Edit("image", f"{was.name} {was.digest[:12]}", f"{was.name} {wished.digest[:12]}", TABLE["Image"]["digest"].kind)
+    elif wished:
+        kinds = shapes.properties(instance, wished.properties)
+        for key, (old, new) in _mapping(was.properties, wished.properties).items():
+            yield Edit(f"image.properties.{key}", old, new, kinds[key])
+
+
+def _fields(instance: Instance, request: InstanceRequest, desired: Desired) -> Iterator[Edit]:
+    parts = [str(disk.base.size >> 30) for disk in instance.disks if disk.name.startswith("disk.eph")]
     pairs = {
-        "image": (instance.image.name or NONE, request.image or NONE),
         "boot_volume": (next((each.volume.name for each in instance.volumes if each.boot), NONE), request.boot_volume or NONE),
-        "networks": (_list([port.network for port in instance.ports]), _list([wish.network for wish in request.networks])),
-        "ephemerals": (_list(_parts(instance)), _list([str(size) for size in request.ephemerals])),
+        "ephemerals": (_list(parts), _list([str(size) for size in request.ephemerals])),
         "keypair": (instance.keypair or NONE, request.keypair or NONE),
         "config_drive": (_drive(instance), _drive(request)),
-        **_metadata(instance.metadata, request.metadata),
         "tags": (_list(instance.tags), _list(request.tags)),
         "server_group": (instance.server_group or NONE, request.server_group or NONE),
         "project": (instance.project, request.project),
     }
-    yield from (f"{name}: {was} -> {wished}" for name, (was, wished) in pairs.items() if was != wished)
+    for name, (was, will) in pairs.items():
+        if was != will:
+            kind = TABLE["InstanceRequest"][name].kind
+            blanks = shapes.blanks(instance, desired.flavors[request.flavor], request.ephemerals)
+            yield Edit(name, was, will, blanks if name == "ephemerals" else kind)
+    for key, (was, will) in _mapping(instance.metadata, request.metadata).items():
+        yield Edit(f"metadata.{key}", was, will, TABLE["InstanceRequest"]["metadata"].kind)
     if instance.user_data != request.user_data:  # not shown: it may be long, and secret
-        yield "user_data: " + ("is new" if instance.user_data is None else "is gone" if request.user_data is None else "differs")
+        said = "is new" if instance.user_data is None else "is gone" if request.user_data is None else "differs"
+        yield Edit("user_data", "", said, TABLE["InstanceRequest"]["user_data"].kind)
 
 
-def _parts(instance: Instance) -> list[str]:
-    """GiB of each ephemeral disk that was asked for by itself."""
-    return [str(disk.base.size >> 30) for disk in instance.disks if disk.name.startswith("disk.eph")]
+def _edit(field: str, was: int, will: int, kind: Kind) -> Edit:
+    return Edit(field, str(was), str(will), kind)
 
 
-def _metadata(was: Mapping[str, str], wished: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    return {
-        f"metadata.{key}": (_value(was, key), _value(wished, key))
-        for key in dict.fromkeys((*was, *wished))
-        if was.get(key) != wished.get(key)
-    }
+def _mapping(was: Mapping[str, str], wished: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The keys that differ, as they are shown."""
+    return {key: (_value(was, key), _value(wished, key)) for key in dict.fromkeys((*was, *wished)) if was.get(key) != wished.get(key)}
 
 
-def _value(metadata: Mapping[str, str], key: str) -> str:
-    return quoting.line(metadata[key]) or "''" if key in metadata else NONE
+def _value(values: Mapping[str, str], key: str) -> str:
+    return quoting.line(values[key]) or "''" if key in values else NONE
 
 
 def _list(words: Sequence[str]) -> str:
@@ -131,13 +131,45 @@ def _drive(of: Instance | InstanceRequest) -> str:
     return of.datasource if of.config_drive else "false"
 
 
-def _networks(instance: Instance, desired: Desired) -> Iterator[str]:
-    """What network a name stands for; what the network tells its ports may change while they run."""
+def pairs(instance: Instance, request: InstanceRequest) -> tuple[Port | None, ...]:
+    """For each port that is asked for, the one of the instance's that is that; None: it has none yet. Those that say more of themselves choose first."""
+    left = [port for port in instance.ports if port.status != "detaching"]
+    found: dict[int, Port] = {}
+    order = sorted(enumerate(request.networks), key=lambda each: (each[1].mac is None, each[1].fixed_ip is None))
+    for number, wish in order:
+        port = next((each for each in left if _is(each, wish)), None)
+        if port:
+            left.remove(port)
+            found[number] = port
+    return tuple(found.get(number) for number in range(len(request.networks)))
+
+
+def _is(port: Port, wish: NetworkRequest) -> bool:
+    address = not wish.fixed_ip or wish.fixed_ip in port.fixed_ips
+    return port.network == wish.network and address and (not wish.mac or wish.mac == port.mac)
+
+
+def _ports(instance: Instance, request: InstanceRequest) -> Iterator[Edit]:
+    """Ports to be plugged in, and out."""
+    paired = pairs(instance, request)
+    for port in instance.ports:
+        if port.status != "detaching" and port not in paired:
+            yield Edit(PORT, _list([port.network, *port.fixed_ips]), NONE, LIVE)
+    for wish, found in zip(request.networks, paired, strict=True):
+        if found is None:
+            yield Edit(PORT, NONE, _list([word for word in (wish.network, wish.fixed_ip, wish.mac) if word]), LIVE)
+
+
+def _networks(instance: Instance, desired: Desired) -> Iterator[Edit]:
+    """What network a name stands for, and what its ports are given when they are made; all else of it may change while they run."""
     for name, was in instance.networks.items():
         wished = desired.networks.get(name, was)
         for field in ("type", "physical_network", "segmentation_id", "driver"):
             if getattr(was, field) != getattr(wished, field):
-                yield f"network {name}: {field}: {getattr(was, field) or NONE} -> {getattr(wished, field) or NONE}"
+                old, new = (str(getattr(each, field) or NONE) for each in (was, wished))
+                yield Edit(f"network {name}: {field}", old, new, TABLE["Network"][field].kind)
+        if was.link_mtu != wished.link_mtu:
+            yield _edit(f"network {name}: mtu", was.link_mtu, wished.link_mtu, TABLE["Network"]["mtu"].kind)
 
 
 def clash(network: Network, instances: Sequence[Instance]) -> str:
@@ -164,18 +196,12 @@ def _segment(network: Network) -> str:
     return " ".join(str(each) for each in _provider(network) if each)
 
 
-def _taken(instance: Instance, desired: Desired) -> Iterator[str]:
+def _taken(instance: Instance, desired: Desired) -> Iterator[Edit]:
     """Addresses of the instance that the network now gives to its gateway or its DHCP server."""
     for port in instance.ports:
         for subnet in desired.networks[port.network].subnets if port.network in desired.networks else ():
             owners = {subnet.dhcp_server: "the DHCP server's"} if subnet.dhcp else {}
             owners |= {subnet.gateway: "the gateway's"} if subnet.gateway else {}
-            yield from (f"fixed_ip {address}: this instance's -> {owners[address]}" for address in port.fixed_ips if address in owners)
-
-
-def _ports(instance: Instance, request: InstanceRequest) -> Iterator[str]:
-    for port, wish in zip(instance.ports, request.networks, strict=False):
-        if wish.fixed_ip and wish.fixed_ip not in port.fixed_ips:
-            yield f"fixed_ip: {_list(port.fixed_ips)} -> {wish.fixed_ip}"
-        if wish.mac and wish.mac != port.mac:
-            yield f"mac: {port.mac} -> {wish.mac}"
+            for address in port.fixed_ips:
+                if address in owners:
+                    yield Edit(f"fixed_ip {address}", "this instance's", owners[address], FIXED)

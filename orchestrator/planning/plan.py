@@ -13,18 +13,21 @@ from orchestrator.model.decision import Decision
 from orchestrator.model.instance import Instance
 from orchestrator.model.volume import Volume
 from orchestrator.planning import decide
+from orchestrator.planning.changes import Edit
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.ports.store import Placement
 
 UNREACHABLE = "unreachable"
 NOWHERE = "no valid host"
+UPDATE = "update"
 
 
 class Change(Struct, frozen=True):
     """One instance's part. `verb` none: nothing to do; unreachable: nothing known; no valid host: no room; none of these has a course.
 
-    `decision`: why this host, for a new instance. `notes`: drift that was seen and left alone.
+    `decision`: why this host, for a new instance. `notes`: drift that was seen and left alone. `edits`: what the playbook says otherwise of it now.
+    An update without a course is done once it is recorded.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Change(Struct, frozen=True):
     course: Course | None = None
     decision: Decision | None = None
     notes: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 class StorageChange(Struct, frozen=True):
@@ -78,6 +82,11 @@ class Plan(Struct, frozen=True):
         return tuple(change for change in self.changes if change.verb == NOWHERE)
 
     @property
+    def withheld(self) -> tuple[Edit, ...]:
+        """Changes that are not made: for lack of consent, or because an earlier run is not over."""
+        return tuple(edit for change in self.changes for edit in change.edits if edit.held)
+
+    @property
     def partial(self) -> bool:
         """Whether hosts were not reached, or volumes are not there."""
         return bool(self.unreachable or self.lost)
@@ -90,13 +99,15 @@ class Plan(Struct, frozen=True):
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.pending or self.shared or self.storage or self.unplaced)
+        return not (self.pending or self.shared or self.storage or self.unplaced or self.withheld)
 
     def fingerprint(self) -> str:
         """sha256 over every verb, host and action: equal plans do equal things."""
         digest = hashlib.sha256()
         for change in self.pending:
             digest.update(repr((change.name, change.host, change.verb, change.course and change.course.actions)).encode())
+        for change in self.changes:
+            digest.update("".join(f"{change.name} {edit}\n" for edit in change.edits if not edit.held).encode())
         for ground in self.shared:
             digest.update(repr((ground.fabric.host, ground.actions)).encode())
         for each in self.storage:

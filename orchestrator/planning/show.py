@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.commands import quoting
 from orchestrator.commands.command import Action, Command, Upload
 from orchestrator.model import decision as decisions
 from orchestrator.model import names
 from orchestrator.model.decision import Decision, Weight
-from orchestrator.planning import decide
+from orchestrator.planning import changes, decide
+from orchestrator.planning.changes import Edit
 from orchestrator.planning.groundwork import SHARED
 from orchestrator.planning.leg import Leg
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Plan, StorageChange
@@ -31,14 +32,7 @@ def lines(plan: Plan, whole: bool = False) -> Iterator[str]:
     for each in plan.storage:
         yield from _storage(each, whole)
     for change in plan.changes:
-        if change.verb == NOWHERE:
-            yield f"{symbol(change)} {change.name}: {NOWHERE}: {quoting.line(change.why)}"
-        elif change.verb != decide.NOTHING:
-            yield f"{symbol(change)} {change.name} on {change.host}: {change.verb}: {quoting.line(change.why)}"
-            yield from _details(change, whole)
-        elif change.notes:
-            yield f"  {change.name} on {change.host}: left alone, though it differs"
-            yield from (f"    {quoting.line(note)}" for note in change.notes)
+        yield from _change(change, whole)
     for ground in plan.shared:
         yield f"~ host {ground.fabric.host}: what its instances share"
         if ground.problem:
@@ -48,6 +42,18 @@ def lines(plan: Plan, whole: bool = False) -> Iterator[str]:
                 yield from _leg(leg, whole)
     yield from _missing(plan)
     yield summary(plan)
+
+
+def _change(change: Change, whole: bool) -> Iterator[str]:
+    yield from (f"~ instance {change.name}: {quoting.line(each.told)}" for each in change.edits)
+    if change.verb == NOWHERE:
+        yield f"{symbol(change)} {change.name}: {NOWHERE}: {quoting.line(change.why)}"
+    elif change.verb != decide.NOTHING:
+        yield f"{symbol(change)} {change.name} on {change.host}: {change.verb}: {quoting.line(change.why)}"
+        yield from _details(change, whole)
+    elif change.notes:
+        yield f"  {change.name} on {change.host}: left alone, though it differs"
+        yield from (f"    {quoting.line(note)}" for note in change.notes)
 
 
 def _missing(plan: Plan) -> Iterator[str]:
@@ -73,7 +79,28 @@ def summary(plan: Plan) -> str:
     volumes = f", {len(plan.storage)} volumes to make or mend" if plan.storage else ""
     hosts = f", shared things of {len(plan.shared)} hosts" if plan.shared and not plan.pending else ""
     nowhere = f", {len(plan.unplaced)} that no host can take" if plan.unplaced else ""
-    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{volumes}{hosts}{nowhere}."
+    held = f", {len(plan.withheld)} changes not made" if plan.withheld else ""
+    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{volumes}{hosts}{nowhere}{held}."
+
+
+def consent(edits: Sequence[Edit]) -> str:
+    """The flag that would have those made that lack consent; "" when there are none."""
+    needed = changes.needed(edits)
+    return f"--allow {','.join(needed)}" if needed else ""
+
+
+def edit(found: Edit) -> dict[str, object]:
+    """A change of an instance that exists, as plain data; of what may be secret, neither value."""
+    needs = changes.CONSENTS.get(found.kind) if found.held else None
+    return {
+        "field": found.field,
+        "was": found.was or None,
+        "will": found.will,
+        "class": found.kind.value,
+        "done": not found.held,
+        "held": found.held or None,
+        "allow": needs,
+    }
 
 
 def _storage(change: StorageChange, whole: bool) -> Iterator[str]:

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from orchestrator.facts import link
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors, fabric, names
-from orchestrator.model.desired import NO_IMAGE, Desired, Flavor, Image, InstanceRequest, Network
+from orchestrator.model.desired import NO_IMAGE, Desired, Flavor, Image, InstanceRequest, Network, NetworkRequest
+from orchestrator.model.host import Host
 from orchestrator.model.instance import Base, Device, Disk, Instance, Port
 from orchestrator.model.volume import Volume
 from orchestrator.scheduling import addresses, numa, pci, volumes
@@ -59,7 +60,7 @@ def bind(request: InstanceRequest, to: Binding, ports: Sequence[Port] = ()) -> I
         lineage=to.lineage,
         flavor=flavor,
         image=made_of,
-        disks=_disks(directory, host.instances_path, made_of, flavor, request.ephemerals),
+        disks=disks(directory, host.instances_path, made_of, flavor, request.ephemerals),
         ports=_ports(request, own, to, ports),
         networks={wish.network: to.desired.networks[wish.network] for wish in request.networks},
         public_key=key.public_key if key else None,
@@ -106,12 +107,52 @@ def image(request: InstanceRequest, desired: Desired, own: Mapping[str, Volume])
     return replace(NO_IMAGE, properties=boot.image.properties if boot and boot.image else {})
 
 
+class Socket(Struct, frozen=True):
+    """What a port is plugged into: a host, with the facts that tell its physical networks' devices, in a store."""
+
+    lineage: str
+    host: Host
+    facts: Facts
+
+
+def more(
+    instance: Instance, request: InstanceRequest, wishes: Sequence[NetworkRequest], to: Socket, taken: addresses.Taken
+) -> tuple[Port, ...]:
+    """New ports of an instance that exists, still to be attached; `request` says what they share. Raises Conflict when an address is taken."""
+    known = {port.id for port in instance.ports}
+    numbers = (number for number in itertools.count() if _port_id(instance.uuid, number) not in known)
+    made: list[Port] = []
+    for wish, number in zip(wishes, numbers, strict=False):
+        identity, network = _port_id(instance.uuid, number), instance.networks[wish.network]
+        bridge, interface, switch = _plug(network, identity, to)
+        made.append(
+            Port(
+                id=identity,
+                network=wish.network,
+                mac=taken.mac(identity, wish, request.where, made),
+                tap=names.tap(identity),
+                bridge=bridge,
+                fixed_ips=taken.fixed_ips(network, wish, request.where, made),
+                interface=interface,
+                security_groups=request.security_groups if wish.security_groups is None else wish.security_groups,
+                port_security=network.port_security if wish.port_security is None else wish.port_security,
+                switch=switch,
+                status="attaching",
+            )
+        )
+    return tuple(made)
+
+
+def _port_id(instance: str, number: int) -> str:
+    return str(uuid.uuid5(uuid.UUID(instance), f"port/{number}"))
+
+
 def _ports(request: InstanceRequest, instance: str, to: Binding, kept: Sequence[Port]) -> tuple[Port, ...]:
     ports: list[Port] = []
     for number, wish in enumerate(request.networks):
-        identity = str(uuid.uuid5(uuid.UUID(instance), f"port/{number}"))
+        identity = _port_id(instance, number)
         network = to.desired.networks[wish.network]
-        bridge, interface, switch = _plug(network, identity, to)
+        bridge, interface, switch = _plug(network, identity, Socket(to.lineage, to.place.host, to.facts))
         same = next((port for port in kept if port.id == identity and port.network == wish.network), None)
         ports.append(
             Port(
@@ -130,7 +171,7 @@ def _ports(request: InstanceRequest, instance: str, to: Binding, kept: Sequence[
     return tuple(ports)
 
 
-def _plug(network: Network, port_id: str, to: Binding) -> tuple[str, str | None, str | None]:
+def _plug(network: Network, port_id: str, to: Socket) -> tuple[str, str | None, str | None]:
     """The port's Linux bridge on the host, the interface that belongs into the network there, and the Open vSwitch bridge.
 
     What the host's physical network names is an interface, for which a bridge is made, or a bridge, which is made where it is not there.
@@ -138,7 +179,7 @@ def _plug(network: Network, port_id: str, to: Binding) -> tuple[str, str | None,
     own = names.bridge(fabric.segment_id(to.lineage, network))
     if network.type == "vxlan":
         return own, None, None
-    device = to.place.host.physical_networks[network.physical_network]
+    device = to.host.physical_networks[network.physical_network]
     found = to.facts[link.Key(device)]
     kind = found.kind if isinstance(found, link.Link) else None
     if network.driver == "openvswitch":
@@ -150,7 +191,7 @@ def _plug(network: Network, port_id: str, to: Binding) -> tuple[str, str | None,
     return own, device, None
 
 
-def _disks(directory: str, instances_path: str, made_of: Image, flavor: Flavor, ephemerals: Sequence[int]) -> tuple[Disk, ...]:
+def disks(directory: str, instances_path: str, made_of: Image, flavor: Flavor, ephemerals: Sequence[int]) -> tuple[Disk, ...]:
     """disk, disk.local, disk.swap, as far as the flavor asks for them; none is the root disk of who boots from a volume.
 
     The flavor's ephemeral disk may be asked for in parts: disk.eph0, disk.eph1 ... A root disk of 0 GiB is as large as its image (Nova).

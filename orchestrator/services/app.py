@@ -28,6 +28,7 @@ class App(Struct, frozen=True):
     report: Callable[[Progress], None] = lambda progress: None
     stopping: threading.Event = field(default_factory=threading.Event)
     scheduler: Options = field(default_factory=Options)
+    allow: frozenset[str] = frozenset()  # reboot, rebuild, destroy: classes of changes that may be made to instances that exist
     copies: Copies | None = None  # None: what is gone here is not looked for on other hosts
 
     def context(self, run: Run) -> Context:

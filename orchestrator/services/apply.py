@@ -190,4 +190,5 @@ def _report(app: App, run: Run, plan: Plan, done: Rolled) -> Report:
     trips = {name: app.transport.trips(name) for name in app.inventory.hosts if app.transport.trips(name)}
     notes = {change.name: change.notes for change in plan.changes if change.notes}
     hosts = (*done.hosts.values(), *done.handlers.values(), *storage.outcomes(plan.lost))
-    return Report(run.id, tuple(found), plan.unreachable, trips, notes, hosts, done.ended)
+    withheld = {change.name: held for change in plan.changes if (held := tuple(edit for edit in change.edits if edit.held))}
+    return Report(run.id, tuple(found), plan.unreachable, trips, notes, withheld, hosts, done.ended)

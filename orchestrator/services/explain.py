@@ -16,7 +16,7 @@ from orchestrator.ports.store import Snapshot
 from orchestrator.scheduling import explain, place, recorded
 from orchestrator.scheduling.explain import Explanation, Judged
 from orchestrator.scheduling.host_state import HostState, Request
-from orchestrator.services import plan, refusals, wishes
+from orchestrator.services import edits, plan, refusals, wishes
 from orchestrator.services.app import App
 from orchestrator.services.observe import observe
 
@@ -92,8 +92,9 @@ def without(app: App, lost: Sequence[str], hosts: Sequence[str], desired: Desire
 def _known(app: App, desired: Desired) -> tuple[Snapshot, Mapping[str, Record]]:
     """What is recorded, as apply would have it before it places anything."""
     snapshot = wishes.of(app, app.store.snapshot(), desired).snapshot
-    wished = plan.amended(snapshot, desired)
-    refusals.check(app, snapshot, wished, desired)
+    wished = edits.amended(app, snapshot, desired)
+    refusals.check(app, snapshot, desired, edits.of(app, snapshot, desired))
+    refusals.room(app, snapshot, wished, desired)
     return wished, {record.instance.name: record for record in wished.records}
 
 

@@ -15,12 +15,13 @@ from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Record
-from orchestrator.planning import compare, course, decide
+from orchestrator.planning import course, decide
+from orchestrator.planning.changes import HOSTS, Edit
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Lost, Plan
+from orchestrator.planning.plan import NOWHERE, UNREACHABLE, UPDATE, Change, Lost, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.scheduling import place
-from orchestrator.services import grounds, likely, refusals, storage
+from orchestrator.services import edits, grounds, likely, refusals, storage
 from orchestrator.services import wishes as volume_wishes
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
@@ -56,8 +57,10 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     storage_changes, missed = storage.plan(app, [volume for volume in volumes.wanted if volume.id not in lost], volumes.fresh)
     lost = {**lost, **missed}
     wishes = list(desired.instances.values())
-    wished = amended(snapshot, desired)
-    refusals.check(app, snapshot, wished, desired)
+    changing = edits.of(app, snapshot, desired)
+    refusals.check(app, snapshot, desired, changing)
+    wished = edits.amended(app, snapshot, desired)
+    refusals.room(app, snapshot, wished, desired)
     records = {record.instance.name: record for record in wished.records}
     known = [records[wish.name] for wish in wishes if wish.name in records]
     new = homeless(wishes, records)
@@ -69,6 +72,10 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     names = {each.volume.name: str(each.problem) for each in lost.values()}
     stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
     stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
+    wished = edits.plugged(app, wished, desired, seen)
+    records = {record.instance.name: record for record in wished.records}
+    plugged = [records[each.instance.name] for each in known if records[each.instance.name] != each and each.instance.host in seen]
+    known, instances = [records[each.instance.name] for each in known], [record.instance for record in records.values()]
     placing = _Placing([wish for wish in new if wish.name not in stranded], desired, sites(app, seen), app, anew)
     placements, refused = placing.decide(wished)
     moved = {placement.instance.name: records[placement.instance.name] for placement in placements if placement.instance.name in records}
@@ -76,12 +83,12 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     known = [record for record in known if record.instance.name not in moved.keys() | left and record.instance.host in seen]
     fresh = [_record(placement, moved.get(placement.instance.name)) for placement in placements]
     staying = [instance for instance in instances if instance.name not in moved]
-    fabrics = grounds.of(app, [*staying, *(record.instance for record in fresh)], desired) if fresh else before
-    seen = _look_again(app, seen, fresh, {name: fabric for name, fabric in fabrics.items() if fabric != before.get(name)})
+    fabrics = grounds.of(app, [*staying, *(record.instance for record in fresh)], desired) if fresh or plugged else before
+    seen = _look_again(app, seen, [*fresh, *plugged], {name: fabric for name, fabric in fabrics.items() if fabric != before.get(name)})
     ground = grounds.chart(fabrics, seen)
     decisions = {placement.instance.name: placement.decision for placement in placements}
     changes = [_change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*known, *fresh]]
-    changes = [_held(change, lost) for change in changes]
+    changes = [_edited(_held(change, lost), changing.get(change.name, ())) for change in changes]
     lonely = [wish for wish in new if wish.name in stranded and wish.name not in {record.instance.name for record in known}]
     changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in lonely]
     changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused]
@@ -91,19 +98,6 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     old = {record.instance.name: record.instance for record in snapshot.records}
     changed = tuple(record.instance for record in known if record.instance != old[record.instance.name])
     return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), changed, storage_changes, lost), placing.choose
-
-
-def amended(snapshot: Snapshot, desired: Desired) -> Snapshot:
-    """What is recorded, with what the playbook changes of instances that are there: a root disk that is to grow takes its room before others are placed."""
-    return structs.replace(snapshot, records=tuple(_amended(record, desired) for record in snapshot.records))
-
-
-def _amended(record: Record, desired: Desired) -> Record:
-    wish = desired.instances.get(record.instance.name)
-    if wish is None or wish.state == "absent":
-        return record
-    anew = record.state == "ERROR" and not record.instance.launched
-    return structs.replace(record, instance=compare.amended(record.instance, wish, desired, anew))
 
 
 def homeless(wishes: Sequence[InstanceRequest], records: Mapping[str, Record]) -> list[InstanceRequest]:
@@ -132,7 +126,7 @@ class _Placing:
 
     def __init__(self, new: Sequence[InstanceRequest], desired: Desired, sites: Sequence[place.Site], app: App, anew: bool) -> None:
         self._new, self._desired, self._sites = new, desired, sites
-        self._lineage, self._options, self._anew = app.store.lineage, app.scheduler, anew
+        self._app, self._lineage, self._options, self._anew = app, app.store.lineage, app.scheduler, anew
         self._seen: Snapshot | None = None
         self._made: tuple[tuple[Placement, ...], tuple[place.Refused, ...]] = ((), ())
 
@@ -145,7 +139,7 @@ class _Placing:
 
     def choose(self, seen: Snapshot) -> Sequence[Placement]:
         """The placements, by what is recorded."""
-        return self.decide(amended(seen, self._desired))[0] if self._new else ()
+        return self.decide(edits.amended(self._app, seen, self._desired))[0] if self._new else ()
 
 
 def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], concerned: Set[str]) -> list[Host]:
@@ -205,6 +199,13 @@ def _held(change: Change, lost: Mapping[str, Lost]) -> Change:
     connects = change.course and any(CONNECT in state.steps for state in change.course.path)
     lack = storage.lacking(change.course.record.instance, lost) if change.course and connects else None
     return Change(change.name, change.host, UNREACHABLE, str(lack.problem)) if lack else change
+
+
+def _edited(change: Change, found: Sequence[Edit]) -> Change:
+    """The change with what is edited of its instance; what is true once it is recorded asks for no course."""
+    recorded = change.verb == decide.NOTHING and any(not edit.held and edit.field not in HOSTS for edit in found)
+    told = structs.replace(change, edits=tuple(found))
+    return structs.replace(told, verb=UPDATE, why="it is recorded otherwise") if recorded else told
 
 
 def _refuse_remains(record: Record, facts: Facts) -> None:

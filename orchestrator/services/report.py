@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from orchestrator.engine.context import Outcome
+from orchestrator.planning.changes import Edit
 
 EXIT_CODES = {"unreachable": 4, "unknown": 4, "failed": 3, "locked": 75, "pending": 130}
 """By the worst status, in this order."""
@@ -15,7 +16,8 @@ EXIT_CODES = {"unreachable": 4, "unknown": 4, "failed": 3, "locked": 75, "pendin
 class Report(Struct, frozen=True):
     """The end of a run: an outcome per instance (status `unchanged` too), hosts that could not be asked, round trips per host.
 
-    `hosts`: what became of what instances share, where that was changed. `ended`: why not all batches were begun.
+    `withheld`: by instance, what the playbook says otherwise of it and was not done. `hosts`: what became of what instances share, where that was changed.
+    `ended`: why not all batches were begun.
     `left`: by instance, why nothing was to be done to it.
     """
 
@@ -24,6 +26,7 @@ class Report(Struct, frozen=True):
     unreachable: Mapping[str, str] = field(default_factory=dict)
     trips: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    withheld: Mapping[str, tuple[Edit, ...]] = field(default_factory=dict)
     hosts: tuple[Outcome, ...] = ()
     ended: str = ""
     left: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from orchestrator.model.instance import Record
 from orchestrator.planning import rolling
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Plan
+from orchestrator.planning.plan import NOWHERE, UNREACHABLE, UPDATE, Change, Plan
 from orchestrator.planning.rolling import Batch
 from orchestrator.services import grounds, handlers
 from orchestrator.services.app import App
@@ -117,6 +117,8 @@ def untouched(change: Change, state: str) -> Outcome:
         return Outcome(change.name, change.host, state, UNREACHABLE, fault=change.why)
     if change.verb == NOWHERE:
         return Outcome(change.name, change.host, state, "failed", fault=f"{NOWHERE}: {change.why}")
+    if change.verb == UPDATE and change.course is None:
+        return Outcome(change.name, change.host, state, "changed")  # what was to be done of it was done with the record
     return Outcome(change.name, change.host, state, "unchanged")
 
 

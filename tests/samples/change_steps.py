@@ -45,7 +45,6 @@ CASES = (
     Case(LEAVE, "left", second(SWITCHED, "detaching"), events.ground, after=PORTS),
     Case(REMOVE, "nothing", BUILT, after=CONFIG_DRIVE),
     Case(REMOVE, "another_image", renewed("disk", "disk.config"), after=CONFIG_DRIVE, built_as=BUILT),
-    Case(REMOVE, "made_anew_already", renewed("disk"), after=CONFIG_DRIVE, built_as=replace(renewed("disk"), launched=False)),
     Case(REMOVE, "not_there", renewed("disk", "disk.config")),
     Case(REMOVE, "no_more_of_it", SWAPLESS, after=CONFIG_DRIVE, built_as=BUILT),
     Case(REMOVE, "running", renewed("disk"), after=START, built_as=BUILT, blocked=True),

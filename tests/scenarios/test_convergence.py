@@ -286,5 +286,5 @@ def test_the_ephemeral_disk_comes_in_parts(site: Site) -> None:
     ]  # fmt: skip
     assert all(disk.path in site.fleet.hosts[made.host].files for disk in made.disks)
     assert plan.plan(site.app, wished)[0].empty
-    with pytest.raises(errors.SpecErrors, match=r"ephemerals: 1, 2, 1 -> none"):
-        plan.plan(site.app, replace(wished, instances={"a": replace(wished.instances["a"], ephemerals=())}))
+    made, _ = plan.plan(site.app, replace(wished, instances={"a": replace(wished.instances["a"], ephemerals=())}))
+    assert [str(edit) for edit in made.withheld] == ["ephemerals 1, 2, 1 -> none (destroys data)"]

@@ -125,8 +125,10 @@ def test_a_volume_that_is_a_file_of_the_lost_host_goes_with_it(three: Site) -> N
 
 def test_what_cannot_be_asked_is_refused_as_by_plan(three: Site) -> None:
     three.apply("a")
+    moved = three.desired("a")
+    moved = replace(moved, instances={"a": replace(moved.instances["a"], project="red")})
     for ask in (explain.playbooks, plan.plan):
-        with pytest.raises(errors.SpecErrors, match="ram: 64 -> 128"):
-            ask(three.app, three.desired("a", ram=128))  # type: ignore[operator]
+        with pytest.raises(errors.SpecErrors, match="project: default -> red"):
+            ask(three.app, moved)  # type: ignore[operator]
     with pytest.raises(errors.NotFound, match="no host 'n9'"):
         explain.without(three.app, ["n9"], ("n1",))

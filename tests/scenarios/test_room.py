@@ -101,7 +101,8 @@ def test_a_root_disk_does_not_grow_beyond_its_host(site: Site) -> None:
     disk = site.store.capacities()[site.record("a").instance.host].disk_gb
     found = replace(found, flavors={"small": replace(found.flavors["small"], disk=disk + 1)})
     with pytest.raises(
-        errors.SpecErrors, match=rf"the root disk of instance 'a' cannot grow.*has {disk} GiB, and its instances would have {disk + 1}"
+        errors.SpecErrors,
+        match=rf"instance 'a' cannot have a larger flavor \(disk\).*has {disk} GiB of disk, and its instances would have {disk + 1}",
     ):
         apply.apply(site.app, found)
     assert plan.plan(site.app, site.desired("a"))[0].empty

@@ -1,7 +1,7 @@
 """What the rebuild that is due makes anew, removed (nova `rebuild_instance`: its disks are destroyed before they are created again).
 
-Only files that the record names as given up, by consent, are ever removed, and of disks only those that are not yet what they are to be: so that a
-rebuild that is taken up again leaves alone what it made before. Nothing is removed while a process runs.
+Only files that the record names as given up, by consent, are ever removed, and nothing while a process runs. The record names them until the guest runs
+again: a rebuild that failed begins anew, one that was cut goes on with what it made.
 """
 
 from __future__ import annotations
@@ -56,13 +56,4 @@ def _key(instance: Instance, path: str) -> Key:
 
 
 def _removed(instance: Instance, facts: Facts) -> tuple[str, ...]:
-    wanted = {disk.path: disk for disk in instance.disks}
-    found = []
-    for path in _paths(instance):
-        there, disk = facts[_key(instance, path)], wanted.get(path)
-        renewed = (
-            disk and isinstance(there, disks.Disk) and (there.format, there.backing, there.size) == ("qcow2", disk.base.path, disk.size)
-        )
-        if there is not None and not renewed:
-            found.append(path)
-    return tuple(found)
+    return tuple(path for path in _paths(instance) if facts[_key(instance, path)] is not None)
