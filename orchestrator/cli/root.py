@@ -28,6 +28,7 @@ VERBS = {
     "reboot": "lifecycle:reboot",
     "verify": "verify:verify",
     "watch": "watch:watch",
+    "adopt": "adopt:adopt",
     "attach": "volume:attach",
     "detach": "volume:detach",
     "volume": "volume:volume",

@@ -21,12 +21,14 @@ from orchestrator.model import desired, errors
 from orchestrator.model.decision import Decision
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
-from orchestrator.planning import course, takeover
+from orchestrator.planning import course, decide, forgotten, takeover
+from orchestrator.planning import declared as declared_by
 from orchestrator.planning.course import Course
 from orchestrator.planning.takeover import Candidate, Ground, Left
 from orchestrator.ports.store import Placement, Run
 from orchestrator.ports.writes import Inherit, Resource, Write
 from orchestrator.services import grounds, observe, older, running
+from orchestrator.services import plan as planning
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import carry_out
 from orchestrator.services.report import Report
@@ -151,3 +153,26 @@ def _course(record: Record, facts: Facts) -> Course | None:
     if TABLE.state(record.state).busy:
         return course.chart(record, (), facts)
     return course.chart(record, ("update",), facts) if steps.find(DEFINE).plan(record.instance, facts).actions else None
+
+
+def play(app: App, names: Sequence[str], declared: desired.Desired | None = None) -> dict[str, object]:
+    """The instances called so, all of one host, as a play that asks for nothing else than what is recorded."""
+    wish = declared or desired.Desired()
+    records = sorted((each for each in app.store.records() if each.instance.name in names), key=_age)
+    server_groups = {each.name: desired.ServerGroup(**json.loads(each.body)) for each in app.store.resources("server_group")}
+    pairs = [(each.instance, each.wanted) for each in records]
+    return declared_by.play(records[0].instance.host, pairs, grounds.groups(app, wish), {**server_groups, **wish.server_groups})
+
+
+def _age(record: Record) -> tuple[int, str]:
+    return forgotten.number(record.instance), record.instance.name
+
+
+def pending(app: App, wish: desired.Desired) -> tuple[str, ...]:
+    """What `plan` would do of a playbook, and ought not to: nothing, when it says what there is."""
+    made, _ = planning.plan(app, wish)
+    return (
+        *(f"{each.name}: {each.verb}: {each.why}" for each in made.changes if each.verb != decide.NOTHING),
+        *(f"host {each.fabric.host}: {leg.why}" for each in made.shared for leg in each.legs if leg.actions),
+        *(f"volume {each.name}: {each.verb}: {each.why}" for each in made.storage),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 import shlex
@@ -229,10 +230,11 @@ def _cannot_start(state: State, root: ET.Element) -> str | None:
 
 
 def _tap(state: State, interface: ET.Element, place: int) -> str:
-    """The device that it is to have; one that nobody named gets a name that no other ever had."""
+    """The device that it is to have; one that nobody named gets the next free name of libvirt's own."""
     if interface.find("target") is not None:
         return _attribute(interface, "target", "dev")
-    return f"vnet{10 * state.numbers + place}"
+    free = (f"vnet{number}" for number in itertools.count() if f"vnet{number}" not in state.links)
+    return next(itertools.islice(free, place, None))
 
 
 def _files(root: ET.Element) -> list[ET.Element]:

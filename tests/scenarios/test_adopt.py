@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator import store as stores
-from orchestrator.model import errors
-from orchestrator.model.host import Host, Inventory
-from orchestrator.services import adopt
+from orchestrator.cli import yaml_text
+from orchestrator.files import playbook
+from orchestrator.model import desired, errors
+from orchestrator.services import adopt, apply
 from orchestrator.services.app import App
 from tests.crash.harness import Clock, Ids
 from tests.fakes import libvirt
@@ -101,3 +104,130 @@ def test_guests_of_others_are_taken_over_as_they_are(site: Site) -> None:
     assert not host.domains
     assert {each.volume.name: each.status for each in site.store.volumes()} == {"theirs1-sda": "available", "theirs2-sda": "available"}
     assert off.uuid not in str(host.files)
+
+
+def written(site: Site, names: tuple[str, ...], declared: desired.Desired | None = None) -> desired.Desired:
+    """The playbook of these instances, read back."""
+    path = site.image.parent / "adopted.yaml"
+    path.write_text(yaml_text.dump([adopt.play(site.app, names, declared)]))
+    return playbook.load((path,), site.app.inventory, {})
+
+
+def test_a_plan_of_what_was_written_is_empty(site: Site) -> None:
+    host = site.fleet.hosts["n1"]
+    foreign(host, 1)
+    foreign(host, 2, start=False)
+    seen = adopt.look(site.app, "n1")
+    adopt.adopt(site.app, seen)
+    wish = written(site, seen.names)
+    assert adopt.pending(site.app, wish) == ()
+    assert (wish.instances["theirs2"].state, wish.volumes["theirs2-sda"].path) == ("stopped", "/srv/theirs2.img")
+    report = apply.apply(site.app, wish)
+    assert report.recap == "0 changed, 2 unchanged, 0 failed"
+    assert host.starts == {"theirs1": 1}
+    assert adopt.look(site.app, "n1").names == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"more": "\n    <hostdev mode='subsystem' type='usb'/>"}, "devices of the host"),
+        ({"more": "\n    <tpm model='tpm-tis'><backend type='emulator'/></tpm>"}, "TPM"),
+        ({"more": "\n    <graphics type='vnc' passwd='x'/>"}, "password"),
+        (
+            {"more": "\n    <interface type='network'><mac address='52:54:00:00:00:99'/><source network='default'/></interface>"},
+            "of type network default",
+        ),
+        (
+            {"more": "\n    <interface type='bridge'><mac address='52:54:00:00:00:99'/><source bridge='br1'/></interface>"},
+            "no Linux bridge",
+        ),
+        ({"more": "\n    <disk type='block' device='disk'><source dev='/dev/sdz'/><target dev='vdb'/></disk>"}, "of type block"),
+        ({"form": "qcow2"}, "no qcow2 file"),
+        ({"form": "vmdk"}, "is vmdk"),
+        ({"name": "a b"}, "could be read as something else"),
+        ({"name": "17"}, "could be read as something else"),
+    ],
+)
+def test_what_cannot_be_said_is_left_alone_and_others_go_on(site: Site, change: dict[str, object], why: str) -> None:
+    host = site.fleet.hosts["n1"]
+    odd = foreign(host, 1, start=False, **change)  # type: ignore[arg-type]
+    foreign(host, 2)
+    before = odd.xml
+    seen = adopt.look(site.app, "n1")
+    assert seen.names == ("theirs2",)
+    assert [each.name for each in seen.left] == [odd.name]
+    assert why in seen.left[0].why
+    adopt.adopt(site.app, seen)
+    assert odd.xml == before
+
+
+def test_names_choose_and_one_that_nobody_has_is_an_error(site: Site) -> None:
+    host = site.fleet.hosts["n1"]
+    foreign(host, 1)
+    foreign(host, 2)
+    assert adopt.look(site.app, "n1", ["theirs2"]).names == ("theirs2",)
+    with pytest.raises(errors.NotFound, match="theirs9"):
+        adopt.look(site.app, "n1", ["theirs9"])
+
+
+def test_an_empty_store_goes_on_where_a_lost_one_left_off(site: Site) -> None:
+    site.apply("web", "db")
+    site.act("stop", "db")
+    was = {record.instance.name: record for record in site.store.records()}
+    new = empty(site)
+    journal = {name: list(host.journal) for name, host in site.fleet.hosts.items()}
+    for name in {record.instance.host for record in was.values()}:
+        adopt.adopt(new.app, adopt.look(new.app, name))
+    assert {name: list(host.journal) for name, host in site.fleet.hosts.items()} == journal, "nothing is done to them"
+    assert {each.instance.name: (each.instance, each.state, each.wanted) for each in new.store.records()} == {
+        name: (each.instance, each.state, each.wanted) for name, each in was.items()
+    }
+    assert new.store.lineage == site.store.lineage
+    for name in was:
+        assert adopt.pending(new.app, written(new, (name,))) == ()
+    report = new.act("hard-reboot", "web")
+    assert report.exit_code == 0, report
+    assert new.apply("web", "db", "third").exit_code == 0
+    assert new.record("third").instance.domain == "instance-00001001" or new.record("third").instance.domain > "instance-00001000"
+    assert adopt.look(new.app, new.record("web").instance.host).names == ()
+
+
+def test_an_older_store_is_told_what_it_forgot(site: Site, tmp_path: Path) -> None:
+    site.apply("web")
+    shutil.copy(tmp_path / "state.db", tmp_path / "older.db")
+    site.apply("web", "db", "mail")
+    old = empty(site, "older.db")
+    with pytest.raises(errors.StaleStore, match="adopt"):
+        old.apply("web", "other")
+    for name in site.fleet.hosts:
+        adopt.adopt(old.app, adopt.look(old.app, name))
+    assert {record.instance.name: record.instance for record in old.store.records()} == {
+        record.instance.name: record.instance for record in site.store.records()
+    }
+    assert old.apply("web", "db", "mail").recap == "0 changed, 3 unchanged, 0 failed"
+    assert old.apply("web", "db", "mail", "other").exit_code == 0
+
+
+def test_what_another_store_has_is_not_taken_by_one_that_has_its_own(site: Site) -> None:
+    new = empty(site)
+    apply.apply(new.app, new.desired("mine", hosts=("n2",)))
+    apply.apply(site.app, site.desired("web", "db", hosts=("n1",)))
+    seen = adopt.look(new.app, site.record("web").instance.host)
+    assert seen.names == ()
+    assert all("another store" in each.why for each in seen.left)
+
+
+def test_rules_that_nobody_knows_are_asked_for(site: Site) -> None:
+    wish = site.desired("web")
+    group = desired.SecurityGroup("web", (desired.Rule("egress"), desired.Rule("ingress", protocol="tcp", port_min=80, port_max=80)))
+    secured = replace(wish.instances["web"], security_groups=("web",))
+    apply.apply(site.app, replace(wish, instances={"web": secured}, security_groups={"web": group}))
+    new, host = empty(site), site.record("web").instance.host
+    assert "the rules of its security group 'web' are not known" in adopt.look(new.app, host).left[0].why
+    declared = desired.Desired(security_groups={"web": group})
+    seen = adopt.look(new.app, host, (), declared)
+    adopt.adopt(new.app, seen)
+    again = written(new, seen.names, declared)
+    assert again.security_groups["web"] == group
+    assert adopt.pending(new.app, again) == ()
