@@ -11,8 +11,12 @@ from orchestrator.facts import reason
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.instance import Record
 from orchestrator.planning import decide, restart
+from orchestrator.planning.diagnosis import Finding, Repair
 from orchestrator.states.instance import TABLE
 from orchestrator.states.steps.teardown import power
+
+PAUSED = "paused-by-hand"
+"""The cause of the one finding that is left unless somebody asks."""
 
 
 class Sync(Struct, frozen=True):
@@ -32,23 +36,49 @@ def needs(record: Record) -> tuple[Key, ...]:
     return (reason.Key(record.instance.domain),) if record.state == "ACTIVE" else ()
 
 
+def judge(record: Record, facts: Facts) -> Finding | None:
+    """What is wrong with the power of an instance at rest; None when it runs, or is off, as recorded, or libvirt cannot tell."""
+    found = _domain(record, facts)
+    if found is None:
+        return None
+    name, host = record.instance.name, record.instance.host
+    if record.state == "STOPPED" and found.state not in power.OFF:
+        return Finding("domain", name, host, "runs-though-stopped", f"recorded STOPPED, found {found.state}", Repair.LIVE, "stop it")
+    if record.state == "ACTIVE" and found.state in power.OFF:
+        detail = f"recorded ACTIVE, found {found.state} ({_reason(record, facts)})"
+        return Finding("domain", name, host, "guest-off", detail, Repair.RESTART, "start it, or record it STOPPED, by its restart policy")
+    if record.state == "ACTIVE" and found.state == "paused":
+        return Finding("domain", name, host, PAUSED, "recorded ACTIVE, found paused", Repair.LIVE, "let it go on, where that is asked for")
+    return None
+
+
 def sync(record: Record, facts: Facts, attempts: Sequence[str], now: str) -> Sync | None:
     """What is to be done; None when power is as recorded, or not libvirt's to tell: nothing defined, or a process that it has forgotten.
 
     A guest that somebody paused is left so. `attempts`: when it was restarted by its policy before; `now`: both ISO 8601, UTC.
     """
+    found = _domain(record, facts)
+    if found is None:
+        return None
+    if record.state == "STOPPED" and found.state not in power.OFF:
+        return Sync(f"it is recorded STOPPED, and its domain is {found.state}", decide.decide(record, record.wanted, facts).triggers)
+    if record.state == "ACTIVE" and found.state == "paused":
+        return Sync("somebody paused it, and it is left so")
+    if record.state != "ACTIVE" or found.state not in power.OFF:
+        return None
+    judged = restart.decide(record.instance.restart_policy, _reason(record, facts), attempts, now)
+    triggers = {restart.Do.RESTART: ("found_stopped", "start"), restart.Do.STOPPED: ("found_stopped",), restart.Do.GIVE_UP: ("give_up",)}
+    return Sync(judged.why, triggers.get(judged.do, ()), judged.do, judged.at)
+
+
+def _domain(record: Record, facts: Facts) -> domains.Domain | None:
+    """The instance's own domain, where libvirt knows of all that there is to know."""
     found = facts.get(domains.Key(record.instance.domain))
     if TABLE.state(record.state).busy or not isinstance(found, domains.Domain) or found.uuid != record.instance.uuid:
         return None
-    if decide.unmanaged(record, facts):
-        return None
-    off = found.state in power.OFF
-    if record.state == "STOPPED" and not off:
-        verdict = decide.decide(record, record.wanted, facts)
-        return Sync(f"it is recorded STOPPED, and its domain is {found.state}", verdict.triggers)
-    if record.state != "ACTIVE" or not off:
-        return None
+    return None if decide.unmanaged(record, facts) else found
+
+
+def _reason(record: Record, facts: Facts) -> str:
     known = facts.get(reason.Key(record.instance.domain))
-    judged = restart.decide(record.instance.restart_policy, known.reason if isinstance(known, reason.Reason) else "unknown", attempts, now)
-    triggers = {restart.Do.RESTART: ("found_stopped", "start"), restart.Do.STOPPED: ("found_stopped",), restart.Do.GIVE_UP: ("give_up",)}
-    return Sync(judged.why, triggers.get(judged.do, ()), judged.do, judged.at)
+    return known.reason if isinstance(known, reason.Reason) else "unknown"

@@ -31,17 +31,20 @@ POWER = {"STOPPED": 4, "ACTIVE": 1, "ERROR": 6}
 
 
 class Allowed(Struct, frozen=True):
-    """What may be done: repairs of these classes; what power states and restart policies ask for; whether what destroyed instances left is removed."""
+    """What may be done: repairs of these classes; what power states and restart policies ask for.
+
+    `asked`: somebody asks for it now: what was paused goes on, and what destroyed instances left is removed.
+    """
 
     repairs: frozenset[Repair] = frozenset()
     power: bool = False
-    leftovers: bool = False
+    asked: bool = False
 
 
 NOTHING = Allowed()
 LIVE = Allowed(frozenset({Repair.LIVE}), power=True)
-WITHOUT_REBOOTS = Allowed(frozenset({Repair.LIVE, Repair.RESTART}), power=True, leftovers=True)
-ALL = Allowed(frozenset({Repair.LIVE, Repair.RESTART, Repair.REBOOT}), power=True, leftovers=True)
+WITHOUT_REBOOTS = Allowed(frozenset({Repair.LIVE, Repair.RESTART}), power=True, asked=True)
+ALL = Allowed(frozenset({Repair.LIVE, Repair.RESTART, Repair.REBOOT}), power=True, asked=True)
 
 
 class Work(Struct, frozen=True):
@@ -102,18 +105,24 @@ def plan(app: App, verdict: Verdict, allowed: Allowed, owned: Collection[str] | 
         if sync and len(sync.triggers) == 1 and sync.do in (restart.Do.STOPPED, restart.Do.GIVE_UP):
             writes.append(move := _move(record, sync))
             told.append(Outcome(name, host, move.dest, "changed" if sync.do is restart.Do.STOPPED else "failed", fault=move.fault or ""))
-        elif triggers := sync.triggers if sync else _triggers(name, verdict.findings, allowed):
+        elif triggers := _ways(name, sync, verdict, allowed):
             courses.append(course.chart(record, triggers, verdict.facts[host], verdict.ground[host]))
     ground = (
         {name: each for name, each in verdict.ground.items() if each.actions and not each.problem} if Repair.LIVE in allowed.repairs else {}
     )
-    return Work(tuple(courses), ground, _lanes(app, verdict) if allowed.leftovers else {}, tuple(writes), tuple(told))
+    return Work(tuple(courses), ground, _lanes(app, verdict) if allowed.asked else {}, tuple(writes), tuple(told))
 
 
 def _concerned(app: App, verdict: Verdict, allowed: Allowed) -> tuple[str, ...]:
     power = syncs(app, verdict) if allowed.power else {}
     found = (record.instance.name for record in verdict.records if record.instance.name not in verdict.skipped)
-    return tuple(name for name in found if (power[name].triggers if name in power else _triggers(name, verdict.findings, allowed)))
+    return tuple(name for name in found if _ways(name, power.get(name), verdict, allowed))
+
+
+def _ways(name: str, sync: Sync | None, verdict: Verdict, allowed: Allowed) -> tuple[str, ...]:
+    """The triggers of an instance's course. One whose power is being waited for, or left, is left whole, but for what was paused and is asked for."""
+    paused = any(finding.name == name and finding.cause == power_state.PAUSED for finding in verdict.findings)
+    return sync.triggers if sync and not (paused and allowed.asked) else _triggers(name, verdict.findings, allowed)
 
 
 def _triggers(name: str, findings: Sequence[Finding], allowed: Allowed) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def _judged(app: App, look: _Look, ground: Mapping[str, Groundwork], seen: Mappi
             findings += [] if _lost(each.error) else [_silent(name, each.error)]
             continue
         here = [record for record in look.asked if record.instance.host == name and record.instance.name not in skipped]
-        findings += [finding for record in here for finding in diagnosis.diagnose(record, each.facts)]
+        findings += [finding for record in here for finding in _of(record, each.facts)]
         findings += _shared(ground[name])
         left[name], told = leaks.find(each.host, look.keys[name], each.facts, books)
         findings += told
@@ -115,6 +115,13 @@ def _judged(app: App, look: _Look, ground: Mapping[str, Groundwork], seen: Mappi
         ground,
         left,
     )
+
+
+def _of(record: Record, facts: Facts) -> tuple[Finding, ...]:
+    """Of one instance: first whether it runs as recorded; of one that does not, nothing else is said."""
+    if found := power_state.judge(record, facts):
+        return (found,)
+    return diagnosis.diagnose(record, facts) if record.state == "ACTIVE" else ()
 
 
 class _Issued:
@@ -137,6 +144,8 @@ def _busy(record: Record, now: Record | None) -> str:
     if (now.state, now.updated_at) != (record.state, record.updated_at):
         return f"it went from {record.state} to {now.state} meanwhile"
     state = TABLE.state(now.state)
+    if state.name == "ERROR":
+        return f"it is in ERROR: {now.fault or 'nobody knows why'}"
     return f"it is in {now.state}: a run has it in hand, or left it so" if state.busy or state.name == TABLE.initial else ""
 
 
