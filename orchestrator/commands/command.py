@@ -20,13 +20,20 @@ class Command(Struct, frozen=True):
     timeout: int = 60  # seconds; then TERM, and KILL 5 s later
     step: str = ""
     secret: str = ""  # the name of a secret that is its stdin: put in where it is sent, and nowhere before (ports/secrets.py)
+    otherwise: tuple[
+        str, ...
+    ] = ()  # what is run when it did not succeed: its exit code is then the one that counts, its output comes behind
 
     def shown(self) -> str:
         """The command as an operator could type it; of a long fixed script only which one it is, so that what it is given can be seen."""
-        if self.argv[:2] == ("sh", "-c") and len(self.argv[2]) > SCRIPT_LIMIT:
-            which = f"# {len(self.argv[2])} characters, sha256 {hashlib.sha256(self.argv[2].encode()).hexdigest()[:12]}"
-            return shlex.join(("sh", "-c", which, *self.argv[3:]))
-        return shlex.join(self.argv)
+        return " || ".join(_shown(argv) for argv in (self.argv, self.otherwise) if argv)
+
+
+def _shown(argv: tuple[str, ...]) -> str:
+    if argv[:2] == ("sh", "-c") and len(argv[2]) > SCRIPT_LIMIT:
+        which = f"# {len(argv[2])} characters, sha256 {hashlib.sha256(argv[2].encode()).hexdigest()[:12]}"
+        return shlex.join(("sh", "-c", which, *argv[3:]))
+    return shlex.join(argv)
 
 
 class Upload(Struct, frozen=True):

@@ -33,15 +33,19 @@ journal() { # step command
 """
 
 ACTIONS = r"""
+accepted() { case " $accepts " in *" $1 "*) ;; *) return 1 ;; esac; }
 settle() { # exit code: record it, and say whether it is an accepted one
+  c=$1
+  [ -z "$otherwise" ] || accepted "$c" || { eval "limited $otherwise" >>"$f" 2>&1; c=$?; }
   o=; [ ! -s "$f" ] || o=$(tail -c 2000 "$f" | encode)
-  record "$n" "$i" done "$1" "$o"
-  case " $accepts " in *" $1 "*) return 0 ;; esac
-  return 1
+  record "$n" "$i" done "$c" "$o"
+  accepted "$c"
 }
+otherwise=
+limited() { timeout -k 5 "$seconds" "$@" 5>&- 6>&- 7>&- 8>&- 9>&-; }
 act() { # index timeout accepts step command argv...
   i=$1 seconds=$2 accepts=$3; journal "$4" "$5"; shift 5
-  timeout -k 5 "$seconds" "$@" >"$f" 2>&1 7>&- 8>&- 9>&-
+  limited "$@" >"$f" 2>&1
   settle "$?"
 }
 put() { # index step command mask mode path, then what prints the content
@@ -62,6 +66,56 @@ place() { # index step command staged path
 """
 """A command's output goes to a file, not a pipe, so that a daemon it leaves behind cannot hold its lane; nor do daemons inherit locks (7, 8, 9)."""
 
+ASK = r"""
+mark=${m#--}
+ask() { # index timeout accepts step command uri line
+  i=$1 seconds=$2 accepts=$3; journal "$4" "$5"; shift 5
+  converse "$@" >"$f" 2>&1
+  settle "$?"
+}
+converse() { # uri line
+  [ -n "$virsh" ] || meet "$1" || return
+  limit "$seconds"; printf '%s\n%s\n' "$2" "$mark" >&5
+  c=0
+  while IFS= read -r said; do
+    case $said in
+    *"'$mark'"*) true >"$d/$n.limit"; return "$c" ;;
+    error:*|'virsh # error:'*) c=1 said=${said#'virsh # '} ;;
+    'virsh # '*) continue ;;
+    esac
+    printf '%s\n' "$said"
+  done <&6
+  part; c=$?
+  case $c in 0) c=1 ;; 137|143) c=124 ;; esac
+  return "$c"
+}
+meet() { # uri
+  [ -p "$d/$n.said" ] || mkfifo "$d/$n.asked" "$d/$n.said" || return
+  XDG_CACHE_HOME=$d INPUTRC=/dev/null TERM=dumb virsh -q -c "$1" <"$d/$n.asked" >"$d/$n.said" 2>&1 7>&- 8>&- 9>&- &
+  virsh=$!
+  exec 5>"$d/$n.asked" 6<"$d/$n.said"
+}
+part() { # ends it; its exit code
+  exec 5>&-; limit 5; wait "$virsh"
+  set -- "$?"; true >"$d/$n.limit"; exec 6<&-; virsh=
+  return "$1"
+}
+limit() { read -r up rest </proc/uptime; echo "$virsh $((${up%.*} + $1))" >"$d/$n.limit"; }
+watch() {
+  while sleep 1 && [ ! -e "$d/done" ] && kill -0 "$$"; do
+    read -r up rest </proc/uptime
+    for each in "$d/"*.limit; do
+      read -r pid end <"$each" && [ "${up%.*}" -gt "$end" ] || continue
+      if [ "${up%.*}" -gt $((end + 5)) ]; then kill -KILL "$pid"; else kill "$pid"; fi
+    done
+  done
+}
+( watch </dev/null >/dev/null 2>&1 & )
+"""
+"""A lane's virsh commands are one process, which is told one after the other, for its own start costs more CPU than what it does (15 ms). It has answered
+when it complains of a word that is none (`mark`), and did not succeed when it said `error:`. Its prompts are left out; it writes the history of what it
+was told into the job's folder, instead of the user's. `watch` looks each second whether one has had its time."""
+
 LANES = r"""
 deny() { record "$n" 0 "$1" 0 "$(printf '%s' "$2" | encode)"; }
 fence() { # lock; the last line of the file is the highest epoch seen
@@ -81,7 +135,8 @@ lane() { # number patience key lock parents...
   exec 9>>"$run/locks/$lock"
   flock -n 9 || timeout "$patience" flock 9 || { deny locked "another job held $run/locks/$lock for $patience s"; return; }
   case $key in shared/*) ;; *) fence "$lock" || return ;; esac
-  "lane_$n" && true >"$d/$n.ok"
+  virsh=; "lane_$n" && true >"$d/$n.ok"
+  [ -z "$virsh" ] || part
 }
 """
 """Keys under shared/ are nobody's, so any epoch may hold them."""

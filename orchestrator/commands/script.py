@@ -7,6 +7,7 @@ a connection cut anywhere before the last byte starts nothing.
 from __future__ import annotations
 
 import base64
+import shlex
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from msgspec import Struct
 from orchestrator.commands import job as job_text
 from orchestrator.commands import quoting
 from orchestrator.commands import session as session_text
-from orchestrator.commands.command import Action, Batch, Command, Transfer, Upload
+from orchestrator.commands.command import Action, Batch, Command, Lane, Transfer, Upload
 
 PATIENCE = 30
 """Seconds a lane waits for its lock before it gives up as `locked`."""
@@ -101,13 +102,14 @@ def _job(batch: Batch, marker: str, nonce: str) -> str:
         *(_newest(batch) if batch.store else ()),
         job_text.JOURNAL,
         job_text.ACTIONS,
+        *((job_text.ASK,) if any(map(_asked, batch.lanes)) else ()),
         job_text.LANES,
         *((job_text.SLOTS,) if len(batch.lanes) > 1 else ()),
     ]
     begin = "start" if len(batch.lanes) > 1 else "lane"
     for number, lane in enumerate(batch.lanes):
         begun = f"! made {quoting.word(lane.unless)} {len(lane.actions)} || return 0" if lane.unless else ":"
-        parts += [f"lane_{number}() {{ {begun}", *(_action(i, action, nonce) for i, action in enumerate(lane.actions)), "}"]
+        parts += [f"lane_{number}() {{ {begun}", *_actions(lane, nonce), "}"]
     for rank in (False, True):
         parts += [f"{begin} {_lane(batch, number)}" for number, lane in enumerate(batch.lanes) if bool(lane.after) is rank]
         parts.append("wait")
@@ -128,18 +130,43 @@ def _lane(batch: Batch, number: int) -> str:
     return f"{number} {MAKING if lane.unless or lane.patient else PATIENCE} {key} {quoting.word(quoting.filename(lane.key))} {parents}".rstrip()
 
 
-def _action(index: int, action: Action, nonce: str) -> str:
+def _actions(lane: Lane, nonce: str) -> Iterator[str]:
+    asked = _asked(lane)
+    for index, action in enumerate(lane.actions):
+        otherwise = action.otherwise if isinstance(action, Command) else ()
+        if otherwise:
+            yield f"otherwise={quoting.word(quoting.words(otherwise))}"
+        yield f"{_action(index, action, nonce, index in asked)} || return"
+        if otherwise:
+            yield "otherwise="
+
+
+def _asked(lane: Lane) -> tuple[int, ...]:
+    """Places of the actions that one virsh can do, if they are several."""
+    uris = {index: action.argv[:4] for index, action in enumerate(lane.actions) if isinstance(action, Command) and _is_asked(action)}
+    found = tuple(index for index, uri in uris.items() if uri == next(iter(uris.values())))
+    return found if len(found) > 1 else ()
+
+
+def _is_asked(command: Command) -> bool:
+    """Whether virsh can be told it as a line: nothing comes by stdin, and a line stays one."""
+    plain = command.argv[:3] == ("virsh", "-q", "-c") and len(command.argv) > 4 and not command.stdin and not command.secret
+    return plain and not any(quoting.CONTROL.search(word) for word in command.argv)
+
+
+def _action(index: int, action: Action, nonce: str, asked: bool) -> str:
     told = f"{quoting.word(quoting.line(action.step or '-'))} {quoting.word(quoting.line(action.shown()))}"
     match action:
         case Command():
-            accepts = " ".join(str(code) for code in action.accepts)
-            line = f"{_stdin(action)}act {index} {action.timeout} '{accepts}' {told} {quoting.words(action.argv)}"
+            begin = f"{index} {action.timeout} '{' '.join(str(code) for code in action.accepts)}' {told}"
+            if asked:
+                return f"ask {begin} {quoting.words((action.argv[3], shlex.join(action.argv[4:])))}"
+            return f"{_stdin(action)}act {begin} {quoting.words(action.argv)}"
         case Upload():
             target = f"{0o777 & ~action.mode:o} {action.mode:o} {quoting.word(action.path)}"
-            line = f"put {index} {told} {target} {_printed(action.content)}"
+            return f"put {index} {told} {target} {_printed(action.content)}"
         case Transfer():
-            line = f"place {index} {told} {quoting.words((_staged(action, nonce), action.path))}"
-    return f"{line} || return"
+            return f"place {index} {told} {quoting.words((_staged(action, nonce), action.path))}"
 
 
 def _stdin(command: Command) -> str:

@@ -157,10 +157,9 @@ def removal(host: Host, leak: Leak) -> Lane:
     """What ends it: its process, its definition, its directories, each by way of its `_del`."""
     actions: list[Action] = []
     if leak.domain and leak.domain.running:
-        actions += tagged([Command(("sh", "-c", power.END, "end-domain", leak.uuid, domains.URI))], "teardown.destroy_domain")
+        actions += tagged([power.ending(leak.uuid)], "teardown.destroy_domain")
     if leak.domain and leak.domain.persistent:
-        undefine = Command(("sh", "-c", define_domain.UNDEFINE, "undefine-domain", leak.uuid, domains.URI))
-        actions += tagged([undefine], "teardown.undefine_domain")
+        actions += tagged([define_domain.undefining(leak.uuid)], "teardown.undefine_domain")
     actions += tagged(_unmade(f"{host.instances_path}/{leak.uuid}", leak), "teardown.remove_directory")
     return Lane(f"instance/{leak.uuid}", tuple(actions))
 

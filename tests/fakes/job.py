@@ -95,7 +95,11 @@ def _argv(action: Action) -> tuple[str, ...]:
 def _perform(state: State, job: Job, action: Action) -> Result:
     match action:
         case Command():
-            return shell.run(state, action.argv, action.stdin or action.secret, action.timeout)
+            done = shell.run(state, action.argv, action.stdin or action.secret, action.timeout)
+            if done.code in action.accepts or not action.otherwise:
+                return done
+            then = shell.run(state, action.otherwise, timeout=action.timeout)
+            return Result(then.code, done.out + then.out, done.err + then.err)
         case Upload():
             return put(state, action.path, File(action.content, mode=action.mode))
         case Transfer():

@@ -81,19 +81,15 @@ def _shut_down(state: State, operands: tuple[str, ...]) -> Result:
     return Result(0, b"", asked.err)
 
 
-def _end_domain(state: State, operands: tuple[str, ...]) -> Result:
-    """The process ended; what counts is that none is left."""
-    name, uri = operands
-    ended = libvirt.virsh(state, ("virsh", "-q", "-c", uri, "destroy", "--domain", name), b"")
-    found = libvirt.find(state, name)
-    return Result(int(found is not None and found.active), b"", ended.err)
+def _domain_ended(state: State, operands: tuple[str, ...]) -> Result:
+    """Whether no process is left of the domain."""
+    found = libvirt.find(state, operands[0])
+    return Result(int(found is not None and found.active))
 
 
-def _undefine_domain(state: State, operands: tuple[str, ...]) -> Result:
-    """No longer defined; what counts is that libvirt knows it no more."""
-    name, uri = operands
-    undefined = libvirt.virsh(state, ("virsh", "-q", "-c", uri, "undefine", "--domain", name, "--keep-nvram"), b"")
-    return Result(int(libvirt.find(state, name) is not None), b"", undefined.err)
+def _domain_undefined(state: State, operands: tuple[str, ...]) -> Result:
+    """Whether libvirt knows the domain no more."""
+    return Result(int(libvirt.find(state, operands[0]) is not None))
 
 
 FED = {**volumes.SCRIPTS, **libvirt.FED}
@@ -105,8 +101,8 @@ SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     hypervisor.SCRIPT: _hypervisor,
     kvm.SCRIPT: _kvm,
     shut_down_domain.SCRIPT: _shut_down,
-    power.END: _end_domain,
-    define_domain.UNDEFINE: _undefine_domain,
+    power.ENDED: _domain_ended,
+    define_domain.UNDEFINED: _domain_undefined,
     **images.SCRIPTS,
     **iproute.SCRIPTS,
     **libvirt.SCRIPTS,

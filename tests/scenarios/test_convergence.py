@@ -249,8 +249,8 @@ def test_verbs_that_a_state_forbids(site: Site) -> None:
 
 def test_runs_keep_what_they_came_to(site: Site) -> None:
     site.apply("a")
-    site.fleet.fail("n1", "end-domain")
-    site.fleet.fail("n2", "end-domain")
+    site.fleet.fail("n1", "domain-ended")
+    site.fleet.fail("n2", "domain-ended")
     site.act("hard-reboot", "a")
     with pytest.raises(errors.NotFound):
         site.act("stop", "nobody")

@@ -114,7 +114,7 @@ def test_those_that_stay_keep_what_they_share(site: Site) -> None:
 def test_what_was_shared_stays_with_an_instance_that_would_not_go(site: Site) -> None:
     site.apply("a", "b", "c", "d")
     one, other = (record.instance for record in site.store.records() if record.instance.host == "n1")
-    site.fleet.fail("n1", f"end-domain {one.uuid}", stderr="error: it hangs")
+    site.fleet.fail("n1", f"domain-ended {one.uuid}", stderr="error: it hangs")
     report = site.act("destroy", one.name, other.name)
     assert {each.name: each.status for each in report.outcomes} == {one.name: "failed", other.name: "changed"}
     told = str(site.fleet.hosts["n1"].filters)

@@ -136,7 +136,7 @@ def test_disks_stay_while_a_process_that_cannot_be_ended_writes_to_them(site: Si
             for domain in host.domains:
                 libvirt.virsh(host, ("virsh", "-q", "-c", URI, "start", "--domain", domain), b"")
             site.fleet.fail(name, "start --domain", stderr="error: timed out")
-            site.fleet.fail(name, "end-domain", stderr="error: Failed to terminate process: Device or resource busy")
+            site.fleet.fail(name, "domain-ended", stderr="error: Failed to terminate process: Device or resource busy")
 
     site.fleet.on_action = hang
     assert site.apply("a").count("failed") == 1

@@ -51,15 +51,35 @@ LANES = Batch(
     attach=("6b1e/6",),
 )
 SINGLE = Batch("single", 1, (Lane("instance/0002", (Command(("true",)),)),))
+VIRSH = ("virsh", "-q", "-c", "qemu:///system")
+ASKED = Batch(
+    "asked",
+    1,
+    (
+        Lane(
+            "instance/0003",
+            (
+                Command((*VIRSH, "destroy", "--domain", "0003"), otherwise=("sh", "-c", "exit 1")),
+                Command(("true",)),
+                Command((*VIRSH, "define", "--file", "/it's"), timeout=20, accepts=(0, 1)),
+                Command((*VIRSH, "secret-set-value", "--file", "/dev/stdin"), stdin="secret"),
+                Command((*VIRSH, "start", "--domain", "not\none line")),
+            ),
+        ),
+        Lane("instance/0004", (Command((*VIRSH, "start", "--domain", "alone")),)),
+    ),
+)
 
 
-@pytest.mark.parametrize(("name", "batch"), [("reads", READS), ("lanes", LANES), ("single", SINGLE), ("nothing", Batch("none", 0))])
+@pytest.mark.parametrize(
+    ("name", "batch"), [("reads", READS), ("lanes", LANES), ("single", SINGLE), ("asked", ASKED), ("nothing", Batch("none", 0))]
+)
 def test_text(golden: Callable[[str, str], None], name: str, batch: Batch) -> None:
     made = script.compose(batch, NONCE)
     golden(f"script/{name}.sh", f"# {made.bootstrap}\n{made.text.decode()}\n")
 
 
-@pytest.mark.parametrize("batch", [READS, LANES, SINGLE])
+@pytest.mark.parametrize("batch", [READS, LANES, SINGLE, ASKED])
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
 def test_text_is_good_shell(shell: str, batch: Batch) -> None:
     text = script.compose(batch, NONCE).text

@@ -17,10 +17,7 @@ PATIENCE = 0.0
 
 # One fixed script, its arguments are data: domain's uuid, URI. virsh's exit code 1 may mean that it is not defined, or that it could not be undefined:
 # only libvirt's own list tells, and what counts as undone is built on another host.
-UNDEFINE = (
-    'v() { virsh -q -c "$@"; }; v "$2" undefine --domain "$1" --keep-nvram || '
-    '{ all=$(v "$2" list --all --uuid) && case $all in *"$1"*) false;; esac; }'
-)
+UNDEFINED = 'all=$(virsh -q -c "$2" list --all --uuid) && case $all in *"$1"*) false;; esac'
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
@@ -44,7 +41,13 @@ def plan(instance: Instance, facts: Facts) -> Todo:
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
     if facts[domains.Key(instance.domain)] is not None:
         return ()
-    return (Command(("sh", "-c", UNDEFINE, "undefine-domain", instance.uuid, domains.URI)),)
+    return (undefining(instance.uuid),)
+
+
+def undefining(uuid: str) -> Command:
+    """The definition of the domain with this uuid gone; one that is not defined is fine, one that stays is a failure."""
+    undefined = ("sh", "-c", UNDEFINED, "domain-undefined", uuid, domains.URI)
+    return Command(("virsh", "-q", "-c", domains.URI, "undefine", "--domain", uuid, "--keep-nvram"), otherwise=undefined)
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:

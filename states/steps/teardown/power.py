@@ -15,7 +15,7 @@ OFF = ("shut off", "crashed")
 
 # One fixed script, its arguments are data: domain's uuid, URI. virsh's exit code 1 may mean that no process runs, or that it could not be ended, or
 # that libvirt does not answer: only libvirt's own list tells, and what comes after may remove disks.
-END = 'v() { virsh -q -c "$@"; }; v "$2" destroy --domain "$1" || { on=$(v "$2" list --uuid) && case $on in *"$1"*) false;; esac; }'
+ENDED = 'on=$(virsh -q -c "$2" list --uuid) && case $on in *"$1"*) false;; esac'
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
@@ -56,7 +56,13 @@ def is_off(instance: Instance, facts: Facts) -> bool:
 
 def end(instance: Instance) -> Command:
     """Ends the instance's process; one that has gone already is fine, one that stays is a failure."""
-    return Command(("sh", "-c", END, "end-domain", instance.uuid, domains.URI))
+    return ending(instance.uuid)
+
+
+def ending(uuid: str) -> Command:
+    """The same of the domain with this uuid."""
+    ended = ("sh", "-c", ENDED, "domain-ended", uuid, domains.URI)
+    return Command(("virsh", "-q", "-c", domains.URI, "destroy", "--domain", uuid), otherwise=ended)
 
 
 def off(instance: Instance, facts: Facts) -> dict[Key, object]:

@@ -40,7 +40,7 @@ prune() { # what ended more than a day ago
     'for f; do d=${f%/done}; rm -rf -- "$d" "$d.lock"; done' sh {} +
 }
 trap 'exit 1' HUP INT TERM PIPE
-b=$(dd bs=65536 count=2916 iflag=fullblock,count_bytes); [ ${#b} = 2916 ] || exit 1
+b=$(dd bs=65536 count=3122 iflag=fullblock,count_bytes); [ ${#b} = 3122 ] || exit 1
 launch
 finish
 prunem=--0123456789abcdef job='single' d='/run/orchestrator/jobs/single'
@@ -57,15 +57,19 @@ journal() { # step command
   clock
   printf '%s\n' "$utc epoch=$epoch job=$job lane=$key step=$1 $2" >>/var/log/orchestrator/journal.log
 }
+accepted() { case " $accepts " in *" $1 "*) ;; *) return 1 ;; esac; }
 settle() { # exit code: record it, and say whether it is an accepted one
+  c=$1
+  [ -z "$otherwise" ] || accepted "$c" || { eval "limited $otherwise" >>"$f" 2>&1; c=$?; }
   o=; [ ! -s "$f" ] || o=$(tail -c 2000 "$f" | encode)
-  record "$n" "$i" done "$1" "$o"
-  case " $accepts " in *" $1 "*) return 0 ;; esac
-  return 1
+  record "$n" "$i" done "$c" "$o"
+  accepted "$c"
 }
+otherwise=
+limited() { timeout -k 5 "$seconds" "$@" 5>&- 6>&- 7>&- 8>&- 9>&-; }
 act() { # index timeout accepts step command argv...
   i=$1 seconds=$2 accepts=$3; journal "$4" "$5"; shift 5
-  timeout -k 5 "$seconds" "$@" >"$f" 2>&1 7>&- 8>&- 9>&-
+  limited "$@" >"$f" 2>&1
   settle "$?"
 }
 put() { # index step command mask mode path, then what prints the content
@@ -101,7 +105,8 @@ lane() { # number patience key lock parents...
   exec 9>>"$run/locks/$lock"
   flock -n 9 || timeout "$patience" flock 9 || { deny locked "another job held $run/locks/$lock for $patience s"; return; }
   case $key in shared/*) ;; *) fence "$lock" || return ;; esac
-  "lane_$n" && true >"$d/$n.ok"
+  virsh=; "lane_$n" && true >"$d/$n.ok"
+  [ -z "$virsh" ] || part
 }
 lane_0() { :
 act 0 60 '0' '-' 'true' 'true' || return
