@@ -166,6 +166,7 @@ class Wiring:
             scheduler=chosen.scheduler,
             copies=copies,
             allow=frozenset(chosen.allow),
+            new_store=chosen.new_store,
         )
         if report is None:
             return made

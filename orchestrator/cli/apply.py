@@ -18,6 +18,7 @@ from orchestrator.cli.wiring import Wiring
 @options.starting
 @options.variables
 @options.allowing
+@options.founding
 @click.option("--check", is_flag=True, help="Change nothing: as `plan`.")
 @click.option("--diff", is_flag=True, help="With --check: every command and every file.")
 @options.output("table", "json")

@@ -143,6 +143,13 @@ allowing = _option(
     callback=_noted("allow", _consents),
     help="Make changes of these classes to instances that exist: reboot, rebuild, destroy. Repeatable.",
 )
+founding = _option(
+    "--new-store",
+    is_flag=True,
+    default=None,
+    callback=_noted("new_store"),
+    help="Begin with an empty store, though hosts have guests of another.",
+)
 everywhere = together(
     _option("-v", "--verbose", count=True, default=None, callback=_noted("verbose"), help="Say more: every step, round trips to hosts."),
     _option("--no-color", is_flag=True, callback=_color, help="No colours; as NO_COLOR. There are none when not on a terminal."),

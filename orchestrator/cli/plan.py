@@ -28,6 +28,7 @@ COLOURS = {"+": "green", "-": "red", "~": "yellow", "?": "red"}
 @options.starting
 @options.variables
 @options.allowing
+@options.founding
 @click.option("--diff", is_flag=True, help="Every command and every file, too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
 @click.option("-o", "--output", metavar="table|json|PLANFILE", default="table", help="Form of the output, or a file for apply.")

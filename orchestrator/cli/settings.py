@@ -39,6 +39,7 @@ class Settings(Struct, frozen=True):
     skip_tags: tuple[str, ...] = ()
     start_at: str = ""
     allow: tuple[str, ...] = ()  # of CONSENTS
+    new_store: bool = False
     verbose: int = 0
     scheduler: Options = field(default_factory=Options)
 

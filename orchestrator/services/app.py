@@ -29,6 +29,7 @@ class App(Struct, frozen=True):
     stopping: threading.Event = field(default_factory=threading.Event)
     scheduler: Options = field(default_factory=Options)
     allow: frozenset[str] = frozenset()  # reboot, rebuild, destroy: classes of changes that may be made to instances that exist
+    new_store: bool = False  # that it has nothing is meant so, whatever hosts have of another's
     copies: Copies | None = None  # None: what is gone here is not looked for on other hosts
 
     def context(self, run: Run) -> Context:

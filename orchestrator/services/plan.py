@@ -21,7 +21,7 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, UPDATE, Change, Lost, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.scheduling import place
-from orchestrator.services import edits, grounds, likely, refusals, storage
+from orchestrator.services import edits, estranged, grounds, likely, refusals, storage
 from orchestrator.services import wishes as volume_wishes
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
@@ -52,7 +52,8 @@ def _instances(app: App) -> list[Instance]:
 
 
 def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost], anew: bool) -> tuple[Plan, Decide]:
-    volumes = volume_wishes.of(app, app.store.snapshot(), desired)
+    recorded = app.store.snapshot()
+    volumes = volume_wishes.of(app, recorded, desired)
     snapshot = volumes.snapshot
     storage_changes, missed = storage.plan(app, [volume for volume in volumes.wanted if volume.id not in lost], volumes.fresh)
     lost = {**lost, **missed}
@@ -68,7 +69,9 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     before = grounds.of(app, instances, desired)
     hosts = _hosts(app, known, new, grounds.concerned(app, before))
     likeliest = likely.keys(app, new, desired, wished, anew) if new else {}
+    likeliest = _both(likeliest, estranged.needs(recorded, hosts))
     seen = observe(app, hosts, known, run, _both(grounds.needs(before), likeliest))
+    estranged.refuse(app, recorded, seen)
     names = {each.volume.name: str(each.problem) for each in lost.values()}
     stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
     stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}

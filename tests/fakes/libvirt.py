@@ -41,12 +41,6 @@ def _command(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
             return _define(state, path)
         case ("undefine", "--domain", name, "--keep-nvram"):
             return _found(state, name, _undefine)
-        case ("dumpxml", "--inactive", "--security-info", name):
-            return _found(state, name, _definition)
-        case ("dominfo", name):
-            return _found(state, name, lambda state, domain: Result(0, f"Name:           {domain.name}\nManaged save:   no\n".encode()))
-        case ("snapshot-list", name, "--name"):
-            return _found(state, name, lambda state, domain: Result())
         case ("dumpxml", "--inactive", name):
             return _found(state, name, _dumpxml)
         case ("domstate", name) | ("domstate", "--domain" | "--reason", name):
@@ -64,6 +58,19 @@ def _devices(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
     match words:
         case ("attach-device", "--live", "--domain", name, "--file", "/dev/stdin") if stdin.lstrip().startswith(b"<interface"):
             return _found(state, name, lambda state, domain: _plug(state, domain, stdin))
+        case _:
+            return _whole(state, words, stdin)
+
+
+def _whole(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
+    """All that there is of a domain."""
+    match words:
+        case ("dumpxml", "--inactive", "--security-info", name):
+            return _found(state, name, _definition)
+        case ("dominfo", name):
+            return _found(state, name, lambda state, domain: Result(0, f"Name:           {domain.name}\nManaged save:   no\n".encode()))
+        case ("snapshot-list", name, "--name"):
+            return _found(state, name, lambda state, domain: Result())
         case _:
             return volumes.virsh(state, words, stdin, find)
 

@@ -231,3 +231,35 @@ def test_rules_that_nobody_knows_are_asked_for(site: Site) -> None:
     again = written(new, seen.names, declared)
     assert again.security_groups["web"] == group
     assert adopt.pending(new.app, again) == ()
+
+
+def test_an_empty_store_does_nothing_where_guests_of_another_are(site: Site) -> None:
+    site.apply("web", "db")
+    new = empty(site)
+    trips = site.fleet.hosts["n1"].trips
+    with pytest.raises(errors.Conflict, match=r"the store is empty.*guests with our mark: .*orchestrator adopt n.*--new-store"):
+        new.apply("mine")
+    assert new.store.records() == ()
+    assert site.fleet.hosts["n1"].trips == trips + 1
+    meant = Site(new.fleet, new.store, replace(new.app, new_store=True), new.image)
+    apply.apply(meant.app, replace(meant.desired("mine"), instances={}))
+    for name in site.fleet.hosts:
+        adopt.adopt(new.app, adopt.look(new.app, name))
+    assert new.apply("web", "db").recap == "0 changed, 2 unchanged, 0 failed"
+
+
+def test_a_store_that_is_meant_to_be_new_begins(site: Site) -> None:
+    apply.apply(site.app, site.desired("web", hosts=("n1",)))
+    new = empty(site)
+    app = replace(new.app, new_store=True)
+    assert apply.apply(app, site.desired("mine", hosts=("n2",))).exit_code == 0
+    assert apply.apply(new.app, site.desired("mine", "more", hosts=("n2",))).exit_code == 0, "from then on it has something"
+
+
+def test_a_store_that_forgot_all_of_its_own_is_refused_whatever_is_said(site: Site, tmp_path: Path) -> None:
+    shutil.copy(tmp_path / "state.db", tmp_path / "older.db")
+    site.apply("web")
+    del site.fleet.hosts["n1"].newest[site.store.lineage]
+    old = empty(site, "older.db")
+    with pytest.raises(errors.Conflict, match="that it forgot"):
+        apply.apply(replace(old.app, new_store=True), old.desired("other", hosts=("n1",)))
