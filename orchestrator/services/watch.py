@@ -47,7 +47,7 @@ class Options(Struct, frozen=True):
 class Note(Struct, frozen=True):
     """Something seen or done, at a time (ISO 8601, UTC).
 
-    `kind`: listening, lost, deaf, event; unreachable, reached; found, gone (of a finding); changed, failed and the other words of outcomes; waiting, busy.
+    `kind`: listening, lost, deaf, event; watching (after the first look), unreachable, reached; found, gone (of a finding); changed, failed and the other words of outcomes; waiting, busy.
     """
 
     at: str
@@ -185,6 +185,9 @@ class _Watch:
         if place.said.pop("reach", None):
             self._note(place, "reached")
         place.said.pop("look", None)
+        if not self._options.once and "first" not in place.said:
+            there = [record for record in verdict.records if record.instance.host == name]
+            self._say(place, "first", "watching", f"{len(there)} instance{'s' * (len(there) != 1)}")
         found = {finding: None for finding in verdict.findings if finding.host == name}
         for finding in found.keys() - place.findings.keys():
             self._note(place, "found", finding.name, str(finding), finding)
