@@ -22,7 +22,10 @@ def held(record: Record, edits: Sequence[Edit], consents: Set[str]) -> tuple[Edi
     """The edits, each with why it is not done now, where it is not."""
     way = f"an earlier run left it in {record.state}: apply again once that is finished" if compare.busy(record) else ""
     found = tuple(
-        structs.replace(edit, held=way or ("" if changes.allowed(edit.kind, consents) else changes.missing(edit.kind))) for edit in edits
+        edit
+        if edit.field in changes.HOSTS
+        else structs.replace(edit, held=way or ("" if changes.allowed(edit.kind, consents) else changes.missing(edit.kind)))
+        for edit in edits
     )
     rest = {edit.field: edit.held for edit in found if edit.held and edit.field.startswith("flavor.")}
     return tuple(structs.replace(edit, held=next(iter(rest.values()))) if edit.field == "flavor" and rest else edit for edit in found)

@@ -27,6 +27,7 @@ def edits(record: Record, request: InstanceRequest, desired: Desired) -> tuple[E
         *_image(instance, request, desired.images.get(request.image)),
         *_fields(instance, request, desired),
         *_ports(instance, request),
+        *_security(instance, request, desired),
         *_networks(instance, desired),
         *_taken(instance, desired),
     )
@@ -53,6 +54,8 @@ def _kind(edit: Edit, record: Record) -> Kind:
         return NEXT_BOOT
     if edit.kind is REBUILD and not record.instance.image.name:
         return FIXED  # it has no disk of its own that could be made anew
+    if record.instance.definition and edit.kind in (REBOOT, REBUILD, DESTROY):
+        return FIXED  # it stays what those made it who made it
     return edit.kind
 
 
@@ -158,6 +161,18 @@ def _ports(instance: Instance, request: InstanceRequest) -> Iterator[Edit]:
     for wish, found in zip(request.networks, paired, strict=True):
         if found is None:
             yield Edit(PORT, NONE, _list([word for word in (wish.network, wish.fixed_ip, wish.mac) if word]), LIVE)
+
+
+def _security(instance: Instance, request: InstanceRequest, desired: Desired) -> Iterator[Edit]:
+    """What its hosts let through to the ports that stay, and from them."""
+    for wish, port in zip(request.networks, pairs(instance, request), strict=True):
+        groups = request.security_groups if wish.security_groups is None else wish.security_groups
+        if port and port.security_groups != groups:
+            yield Edit("security_groups", _list(port.security_groups), _list(groups), LIVE)
+        network = desired.networks.get(wish.network)
+        security = network.port_security if network and wish.port_security is None else wish.port_security
+        if port and security is not None and port.port_security != security:
+            yield Edit("port_security_enabled", str(port.port_security).lower(), str(security).lower(), LIVE)
 
 
 def _networks(instance: Instance, desired: Desired) -> Iterator[Edit]:

@@ -79,7 +79,7 @@ def summary(plan: Plan) -> str:
     volumes = f", {len(plan.storage)} volumes to make or mend" if plan.storage else ""
     hosts = f", shared things of {len(plan.shared)} hosts" if plan.shared and not plan.pending else ""
     nowhere = f", {len(plan.unplaced)} that no host can take" if plan.unplaced else ""
-    held = f", {len(plan.withheld)} changes not made" if plan.withheld else ""
+    held = f", held back: {len(plan.withheld)}" if plan.withheld else ""
     return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{volumes}{hosts}{nowhere}{held}."
 
 
