@@ -81,8 +81,9 @@ def _tell(seen: Look) -> None:
     for each in seen.found:
         instance = each.instance
         made = "a store forgot it" if each.forgotten else "others made it"
-        size = f"{instance.flavor.vcpus} vCPU, {instance.flavor.ram} MiB, {len(instance.disks) + len(instance.volumes)} disks, {len(instance.ports)} ports"
-        forms.tell(f"+ {instance.name} ({instance.domain}, {each.state}): {made}: {size}", fg="green")
+        parts = f"disks: {len(instance.disks) + len(instance.volumes)}, ports: {len(instance.ports)}"
+        size = f"vCPUs: {instance.flavor.vcpus}, RAM: {instance.flavor.ram} MiB, {parts}"
+        forms.tell(f"+ {instance.name} ({instance.domain}, {each.state}): {made}; {size}", fg="green")
     for name in seen.unfinished:
         forms.tell(f"+ {name}: taken over before, and not marked yet", fg="green")
     for left in seen.left:

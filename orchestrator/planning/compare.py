@@ -157,14 +157,14 @@ def _ports(instance: Instance, request: InstanceRequest) -> Iterator[Edit]:
     paired = pairs(instance, request)
     for port in instance.ports:
         if port.status != "detaching" and port not in paired:
-            yield Edit(PORT, _list([port.network, *port.fixed_ips]), NONE, LIVE)
+            yield Edit(PORT, _list([port.network, *port.fixed_ips]), NONE, LIVE if port.tap else FIXED)
     for wish, found in zip(request.networks, paired, strict=True):
         if found is None:
             yield Edit(PORT, NONE, _list([word for word in (wish.network, wish.fixed_ip, wish.mac) if word]), LIVE)
 
 
 def _security(instance: Instance, request: InstanceRequest, desired: Desired) -> Iterator[Edit]:
-    """What its hosts let through to the ports that stay, and from them."""
+    """What its hosts let through to the ports that stay, and from them; rules are by taps, so that none is of one that libvirt names."""
     for wish, port in zip(request.networks, pairs(instance, request), strict=True):
         groups = request.security_groups if wish.security_groups is None else wish.security_groups
         if port and port.security_groups != groups:
@@ -172,7 +172,7 @@ def _security(instance: Instance, request: InstanceRequest, desired: Desired) ->
         network = desired.networks.get(wish.network)
         security = network.port_security if network and wish.port_security is None else wish.port_security
         if port and security is not None and port.port_security != security:
-            yield Edit("port_security_enabled", str(port.port_security).lower(), str(security).lower(), LIVE)
+            yield Edit("port_security_enabled", str(port.port_security).lower(), str(security).lower(), LIVE if port.tap else FIXED)
 
 
 def _networks(instance: Instance, desired: Desired) -> Iterator[Edit]:

@@ -124,6 +124,7 @@ def settle(ground: Ground, facts: Facts, names: Collection[str] = ()) -> tuple[t
     made = _each(tuple(shapes), lambda uuid: taken.checked(_bound(ground, shapes[uuid], facts, inherit, taken)), unfit)
     candidates = [Candidate(each, "STOPPED" if _state(domains, uuid) in OFF else "ACTIVE", True) for uuid, each in found.items()]
     candidates += [Candidate(each, shapes[uuid].state, False) for uuid, each in made.items()]
+    candidates.sort(key=lambda each: each.instance.name)
     left = (Left(domains[uuid].name if uuid in domains else uuid, uuid, why) for uuid, why in unfit.items() if asked(uuid))
     return tuple(candidates), tuple(sorted(left, key=lambda each: (each.name, each.uuid))), inherit
 

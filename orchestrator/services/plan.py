@@ -152,7 +152,7 @@ def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], co
     wanted = dict.fromkeys([*own, *sorted(concerned)])
     missing = [record for record in there if record.instance.host not in app.inventory.hosts]
     if missing:
-        raise volume_wishes.departed(missing[0].instance)
+        raise volume_wishes.departed(app, missing[0].instance)
     return [app.inventory.hosts[name] for name in wanted]
 
 

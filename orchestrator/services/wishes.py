@@ -135,7 +135,7 @@ def arriving(app: App, instance: Instance, record: VolumeRecord, taken: set[str]
             f"volume {volume.name!r} cannot be attached to {instance.name!r}", why=f"it is {record.status}{owner}", hint=hint
         )
     if instance.host not in app.inventory.hosts:
-        raise departed(instance)
+        raise departed(app, instance)
     volume = volumes.here(volume, app.inventory.hosts[instance.host])
     if volume.backend == "local" and volume.host != instance.host:
         why = f"it is a file of {volume.host}, and the instance is on {instance.host}"
@@ -154,11 +154,16 @@ def kept(name: str, volume: Volume) -> None:
         )
 
 
-def departed(instance: Instance) -> errors.Conflict:
-    """The instance's host is not in the inventory."""
+def departed(app: App, instance: Instance) -> errors.Conflict:
+    """The instance's host is not in the inventory: it stays where it is, whatever is wished for it, as all that are on such hosts."""
+    there: dict[str, int] = {}
+    for record in app.store.records():
+        if record.instance.host not in app.inventory.hosts:
+            there[record.instance.host] = there.get(record.instance.host, 0) + 1
+    told = ", ".join(f"{name} ({count})" for name, count in sorted(there.items()))
     return errors.Conflict(
         f"host {instance.host!r} has left the inventory",
-        why=f"instance {instance.name!r} is there",
+        why=f"instance {instance.name!r} is there; instances on hosts not in the inventory: {told}",
         hint="put the host back into the inventory; nothing was changed",
     )
 

@@ -12,7 +12,8 @@ from orchestrator import store as stores
 from orchestrator.cli import yaml_text
 from orchestrator.files import playbook
 from orchestrator.model import desired, errors
-from orchestrator.services import adopt, apply
+from orchestrator.model.host import Inventory
+from orchestrator.services import adopt, apply, volumes
 from orchestrator.services.app import App
 from tests.crash.harness import Clock, Ids
 from tests.fakes import libvirt
@@ -263,3 +264,47 @@ def test_a_store_that_forgot_all_of_its_own_is_refused_whatever_is_said(site: Si
     old = empty(site, "older.db")
     with pytest.raises(errors.Conflict, match="that it forgot"):
         apply.apply(replace(old.app, new_store=True), old.desired("other", hosts=("n1",)))
+
+
+def test_what_a_guest_came_with_stays(site: Site) -> None:
+    foreign(site.fleet.hosts["n1"], 1)
+    adopt.adopt(site.app, adopt.look(site.app, "n1"))
+    wish = written(site, ("theirs1",))
+    instance, volume = wish.instances["theirs1"], wish.volumes["theirs1-sda"]
+    port, flavor = instance.networks[0], wish.flavors["adopted-2-128"]
+    for changed in (
+        {"instances": {"theirs1": replace(instance, networks=(replace(port, port_security=True),))}},
+        {"instances": {"theirs1": replace(instance, networks=())}},
+        {"flavors": {flavor.name: replace(flavor, ram=256)}},
+        {"volumes": {volume.name: replace(volume, size=9)}},
+        {"volumes": {volume.name: replace(volume, path="/srv/another.img")}},
+    ):
+        with pytest.raises((errors.SpecError, errors.Conflict)):
+            apply.apply(site.app, replace(wish, **changed))
+    with pytest.raises(errors.Conflict, match="boots from"):
+        volumes.detach(site.app, "theirs1", "theirs1-sda")
+    with pytest.raises(errors.Conflict, match="cannot grow"):
+        volumes.extend(site.app, "theirs1-sda", 9)
+
+
+def test_what_nobody_took_over_is_not_begun_from_its_playbook(site: Site) -> None:
+    foreign(site.fleet.hosts["n1"], 1)
+    adopt.adopt(site.app, adopt.look(site.app, "n1"))
+    wish = written(site, ("theirs1",))
+    with pytest.raises(errors.Conflict, match="adopt HOST"):
+        apply.apply(empty(site).app, wish)
+
+
+def test_a_host_that_left_the_inventory_loses_nothing(site: Site) -> None:
+    apply.apply(site.app, site.desired("web", hosts=("n1",)))
+    apply.apply(site.app, site.desired("db", hosts=("n2",)))
+    before = list(site.fleet.hosts["n1"].journal)
+    less = Inventory({"n2": site.app.inventory.hosts["n2"]}, {"all": ("n2",)})
+    left = Site(site.fleet, site.store, replace(site.app, inventory=less), site.image)
+    assert apply.apply(left.app, left.desired("db", "more", hosts=("n2",))).exit_code == 0
+    with pytest.raises(errors.Conflict, match=r"host 'n1' has left the inventory: .*not in the inventory: n1 \(1\)"):
+        apply.apply(left.app, left.desired("web", "db", hosts=("n2",)))
+    with pytest.raises(errors.Conflict, match="not in the inventory"):
+        left.act("destroy", "web")
+    assert site.fleet.hosts["n1"].journal == before
+    assert site.record("web").instance.host == "n1"
