@@ -15,6 +15,8 @@ from orchestrator.store.session import Backend, Session
 if TYPE_CHECKING:
     from orchestrator.store import key, migrating, postgresql
 
+SERVERS = ("postgresql", "postgres", "postgresql+psycopg")
+"""Schemes of PostgreSQL's URLs: libpq's two, and SQLAlchemy's for the driver that is used."""
 OURS = {"alembic_version", "meta", "ownership"}
 
 
@@ -31,7 +33,7 @@ def store(url: str, clock: clocks.Clock, ids: clocks.Ids) -> database.Database:
 def backend(url: str, identify: Callable[[], str]) -> Backend:
     """The database, with a store of this program's schema in it. A new one gets its id from `identify`. Raises OrchestratorError."""
     scheme = url.partition("://")[0]
-    if scheme.startswith("postgres"):
+    if scheme in SERVERS:
         return _postgresql(url, identify)
     if scheme != url and scheme != "sqlite":
         hint = "write sqlite:////absolute/path or postgresql://user@host/database"
@@ -90,7 +92,7 @@ def tables(made: Backend) -> set[str]:
 
 def exists(url: str) -> bool:
     """Whether there is a store; none is made. Raises OrchestratorError for a URL or a database that cannot be a store's."""
-    if not url.startswith("postgres"):
+    if url.partition("://")[0] not in SERVERS:
         return sqlite.location(url).path.exists()
     with contextlib.closing(_server(url)) as made:
         return bool(tables(made))

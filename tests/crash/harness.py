@@ -104,11 +104,16 @@ class Watched:
 
 
 class World(Struct, frozen=True):
-    """A folder with the hosts and the store in it."""
+    """A folder with the hosts and the store in it; or a store elsewhere: its URL is `state`."""
 
     folder: Path
     image: Path
     hosts: tuple[str, ...] = (HOST,)
+    state: str = ""
+
+    @property
+    def url(self) -> str:
+        return self.state or f"sqlite:///{self.folder}/state.db"
 
     @classmethod
     def new(cls, folder: Path, *others: str) -> World:
@@ -170,11 +175,12 @@ class World(Struct, frozen=True):
         fleet = self.fleet()
         killer = Killer(point, fleet)
         fleet.on_action = killer.on_action
-        opened = stores.open(f"sqlite:///{self.folder}/state.db", Clock(), Ids())
+        opened = stores.open(self.url, Clock(), Ids())
         store = Watched(opened, killer)
         host = Host(HOST, HOST, virt_type="qemu", physical_networks={"phys0": "br-phys0"}, volume_backends={"iscsi": {}})
         hosts = {name: replace(host, name=name, address=name) for name in self.hosts}
-        app = App(Inventory(hosts, {"all": self.hosts}), fleet, store, Clock())  # type: ignore[arg-type]
+        wait = 10.0 if self.state else 0.0  # a server hears of a death a moment later
+        app = App(Inventory(hosts, {"all": self.hosts}), fleet, store, Clock(), wait=wait)  # type: ignore[arg-type]
         reports = [self._do(app, fleet, verb) for verb in verbs]
         opened.close()
         return killer.counts, reports[-1]

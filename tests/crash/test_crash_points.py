@@ -28,7 +28,7 @@ PAIRS = 40
 
 
 def record(world: World) -> Record | None:
-    store = stores.open(f"sqlite:///{world.folder}/state.db", harness.Clock(), harness.Ids())
+    store = stores.open(world.url, harness.Clock(), harness.Ids())
     try:
         return next(iter(store.records()), None)
     finally:
@@ -36,7 +36,7 @@ def record(world: World) -> Record | None:
 
 
 def open_jobs(world: World) -> int:
-    store = stores.open(f"sqlite:///{world.folder}/state.db", harness.Clock(), harness.Ids())
+    store = stores.open(world.url, harness.Clock(), harness.Ids())
     try:
         return len(store.open_jobs())
     finally:

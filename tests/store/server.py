@@ -51,11 +51,17 @@ class Server:
         self.process.wait()
         self.process = self._start()
 
-    def database(self) -> str:
-        """The URL of a new, empty one."""
-        name = f"orc{next(NUMBERS)}"
-        self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE template0")
+    def database(self, like: str = "", options: str = "") -> str:
+        """The URL of a new one: empty, or as the one of an URL is, that nobody uses."""
+        name, template = f"orc{next(NUMBERS)}", named(like) if like else "template0"
+        if like:  # the server notices that a client was killed a moment later
+            self.cut(like)
+        self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {template} {options}")
         return f"postgresql://ops@/{name}?host={self.folder}"
+
+    def cut(self, url: str) -> None:
+        """End all connections to a database."""
+        self.sql("postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{named(url)}'")  # noqa: S608  # ours
 
     def sql(self, database: str, *statements: str) -> str:
         """What psql prints of them."""
@@ -67,6 +73,11 @@ class Server:
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
         shutil.rmtree(self.folder)
+
+
+def named(url: str) -> str:
+    """The database that an URL names."""
+    return url.rpartition("?")[0].rpartition("/")[2]
 
 
 @functools.cache

@@ -39,6 +39,7 @@ def mode(path: Path) -> int:
         ("sqlite:///:memory:", "needs a file"),
         ("sqlite:////tmp/a\0b.db", "no file can be called so"),
         ("sqlite:////tmp/a%00b.db", "no file can be called so"),
+        ("postgresql+asyncpg://ops:hunter2@db/orc", "SQLite or PostgreSQL"),
         ("mysql://ops:hunter2@db/orc", "SQLite or PostgreSQL"),
         ("sqlite+aiosqlite:////tmp/x.db", "SQLite or PostgreSQL"),
         ("sqlite:////tmp/x.db?mode=ro", r"the one option is \?timeout"),
