@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record
-from orchestrator.engine import attachments, mismatch
+from orchestrator.engine import attachments
 from orchestrator.engine.context import Context, Outcome, Progress
 from orchestrator.engine.ground import GroundTracker
 from orchestrator.engine.tracker import POWER, Tracker
@@ -19,7 +19,7 @@ from orchestrator.facts import gather
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.host import Host
-from orchestrator.planning import batches, fabrics
+from orchestrator.planning import batches, fabrics, mismatch
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.ports.writes import Intent, Move, Remove, Resource, Settle, Step, Write

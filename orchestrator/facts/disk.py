@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from orchestrator.commands import packed
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts.seen import Seen
 from orchestrator.model import errors
 
 HEAD = 1024  # bytes; qemu-img writes the backing file's name at 0x210
@@ -26,12 +27,18 @@ class Key(Struct, frozen=True):
         return self.path
 
 
-class Disk(Struct, frozen=True):
-    """`format` is qcow2 or raw; `size` the virtual size in bytes (0 for raw: a header cannot tell)."""
+class Disk(Seen, frozen=True, eq=False):
+    """`format` is qcow2 or raw; `size` the virtual size in bytes (0 for raw: a header cannot tell).
+
+    `least`: bytes that the file has at its least, up to where its header says that its tables end (docs/interop/qcow2.txt of QEMU).
+    """
+
+    ASIDE = frozenset({"least"})
 
     format: str
     size: int
     backing: str | None
+    least: int = 0
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
@@ -70,6 +77,13 @@ def _split(paths: Sequence[str], data: bytes) -> dict[str, bytes]:
 def _header(head: bytes) -> Disk:
     if head[:4] != b"QFI\xfb" or len(head) < 32:
         return Disk("raw", 0, None)
-    _version, offset, length, _bits, size = struct.unpack(">IQIIQ", head[4:32])
+    _version, offset, length, bits, size = struct.unpack(">IQIIQ", head[4:32])
     name = head[offset : offset + length].decode("utf-8", "replace") if offset else None
-    return Disk("qcow2", size, name)
+    return Disk("qcow2", size, name, _least(head, bits))
+
+
+def _least(head: bytes, bits: int) -> int:
+    if len(head) < 60 or bits > 30:
+        return 0
+    entries, l1, refcounts, clusters = struct.unpack(">IQQI", head[36:60])
+    return int(max(l1 + 8 * entries, refcounts + (clusters << bits)))

@@ -12,7 +12,7 @@ from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
 from orchestrator.model.instance import Record
 from orchestrator.states import step as steps
-from orchestrator.states.instance import BLOCK_DEVICE_MAPPING, NETWORKING, SPAWNING, TABLE
+from orchestrator.states.instance import TABLE
 
 NOTHING = "none"
 PLUG, CREATE, GROW = "updating.plug_volumes", "block_device_mapping.create_volumes", "block_device_mapping.create_disks"
@@ -119,16 +119,3 @@ def _power(record: Record, facts: Facts) -> str | None:
     if not isinstance(found, domains.Domain):
         return None
     return "" if found.state in ("shut off", "crashed") else found.state
-
-
-def drift(record: Record, facts: Facts) -> tuple[str, ...]:
-    """What differs on the host from what an ACTIVE instance rests on, though its domain runs: a line each."""
-    lines = []
-    for name in (*NETWORKING, *BLOCK_DEVICE_MAPPING, *SPAWNING):
-        try:
-            todo = steps.find(name).plan(record.instance, facts)
-        except errors.HostError as problem:
-            lines.append(str(problem))
-        else:
-            lines += [todo.why] if todo.actions else []
-    return tuple(lines)

@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-import enum
-
-from msgspec import Struct
-
-from orchestrator.facts.gather import Facts
-from orchestrator.model.instance import Record
-from orchestrator.planning import decide
+from orchestrator.facts.gather import Facts, Key
+from orchestrator.model import errors
+from orchestrator.model.fabric import Fabric
+from orchestrator.model.instance import Instance, Record
+from orchestrator.planning import surroundings, symptoms
+from orchestrator.planning.finding import Finding, Repair
 from orchestrator.planning.groundwork import Groundwork
 
-
-class Repair(enum.Enum):
-    """What mending costs the guest."""
-
-    LIVE = "live"
-    RESTART = "loses nothing"  # the guest does not run: starting it mends
-    REBOOT = "needs a reboot"
-    CANNOT = "cannot be repaired here"
+__all__ = ["Finding", "Repair", "diagnose", "drift", "needs", "shared", "silent"]
 
 
-class Finding(Struct, frozen=True):
-    """One thing that is not as it should be.
-
-    `kind`: instance, network, volume, image, process, domain, file or host. `name`: the instance's, or the thing's own. `cause`: a short word that
-    stays what it is, for programs. `detail`: what was expected and found. `remedy`: what a repair does, or, of what cannot be repaired, what the operator can.
-    """
-
-    kind: str
-    name: str
-    host: str
-    cause: str
-    detail: str
-    repair: Repair
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.host}): {self.cause}: {self.detail} -> [{self.repair.value}] {self.remedy}"
+def needs(instance: Instance) -> tuple[Key, ...]:
+    """Facts that a diagnosis looks at besides those that every look has: reading an image's base whole may take as long as it is large."""
+    return symptoms.needs(instance)
 
 
 def diagnose(record: Record, facts: Facts, ground: Groundwork | None = None) -> tuple[Finding, ...]:
-    """Everything that is wrong with the instance, and with what its host's instances share; empty when all is as it should be."""
-    name, host = record.instance.name, record.instance.host
-    return tuple(Finding("instance", name, host, "differs", line, Repair.LIVE, "mend it") for line in decide.drift(record, facts))
+    """Everything that is wrong with the instance, and with what its host's instances share (that is the same for all of them); empty when all is as it
+    should be. Facts of `needs` that were not looked at are taken to be well.
+    """
+    return (*symptoms.of(record, facts), *(shared(ground.fabric, facts) if ground else ()))
+
+
+def shared(fabric: Fabric, facts: Facts) -> tuple[Finding, ...]:
+    """Everything that is wrong with what a host's instances share."""
+    return tuple(surroundings.of(fabric, facts))
+
+
+def silent(host: str, error: errors.HostError) -> Finding:
+    """That a host answers, and something on it does not: nothing else can be said of it."""
+    cause = "libvirt-silent" if error.what == "libvirt does not answer" else "host-silent"
+    return Finding("host", host, host, cause, f"{error.what}: {error.why}", Repair.CANNOT, error.hint or "see `orchestrator doctor`")
+
+
+def drift(record: Record, facts: Facts) -> tuple[str, ...]:
+    """What differs from what an instance rests on, though its domain is in the state that it is to be in: a line each."""
+    return tuple(f"{each.cause}: {each.detail}" for each in symptoms.of(record, facts) if each.kind != "process")

@@ -15,7 +15,7 @@ from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Record
-from orchestrator.planning import course, decide
+from orchestrator.planning import course, decide, diagnosis
 from orchestrator.planning.changes import HOSTS, Edit
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, UPDATE, Change, Lost, Plan
@@ -192,7 +192,7 @@ def _change(
     _refuse_remains(record, seen.facts)
     verdict = decide.decide(record, wanted, seen.facts)
     if verdict.verb == decide.NOTHING:
-        return Change(name, host, verdict.verb, verdict.why, notes=decide.drift(record, seen.facts) if record.state == "ACTIVE" else ())
+        return Change(name, host, verdict.verb, verdict.why, notes=diagnosis.drift(record, seen.facts) if record.state == "ACTIVE" else ())
     charted = course.chart(record, verdict.triggers, seen.facts, ground.get(host))
     return Change(name, host, verdict.verb, verdict.why, charted, decisions.get(name))
 

@@ -9,13 +9,13 @@ from msgspec import Struct, structs
 from orchestrator.commands.command import Action, Batch, Command, Lane, Record
 from orchestrator.drivers import volumes as drivers
 from orchestrator.drivers.volumes import local
-from orchestrator.engine import mismatch
 from orchestrator.engine.context import Outcome
 from orchestrator.facts import gather
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Instance
 from orchestrator.model.volume import Volume
+from orchestrator.planning import mismatch
 from orchestrator.planning.leg import tagged
 from orchestrator.planning.plan import Lost, StorageChange
 from orchestrator.ports.store import Run

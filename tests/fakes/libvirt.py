@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import posixpath
 import re
@@ -56,6 +57,8 @@ def _command(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
 
 def _devices(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
     match words:
+        case ("dumpxml", name):
+            return _found(state, name, lambda state, domain: Result(0, _written(domain, domain.live if domain.active else domain.xml)))
         case ("attach-device", "--live", "--domain", name, "--file", "/dev/stdin") if stdin.lstrip().startswith(b"<interface"):
             return _found(state, name, lambda state, domain: _plug(state, domain, stdin))
         case _:
@@ -174,9 +177,20 @@ def _undefine(state: State, domain: Domain) -> Result:
 
 def _dumpxml(state: State, domain: Domain) -> Result:
     """As libvirt writes it: its own order, each on a line of its own; only what others made of the metadata as they made it."""
-    metadata = re.search(r"<metadata>.*?</metadata>", domain.xml, re.DOTALL)
-    parts = [f"<name>{escape(domain.name)}</name>", f"<uuid>{domain.uuid}</uuid>", *([metadata[0]] if metadata else [])]
-    return Result(0, "\n  ".join(["<domain type='qemu'>", *parts]).encode() + b"\n</domain>\n\n")
+    return Result(0, _written(domain, domain.xml))
+
+
+def _written(domain: Domain, xml: str) -> bytes:
+    metadata = re.search(r"<metadata>.*?</metadata>", xml, re.DOTALL)
+    parts = [f"<name>{escape(domain.name)}</name>", f"<uuid>{domain.uuid}</uuid>", *([metadata[0]] if metadata else []), *_others(xml)]
+    return "\n  ".join(["<domain type='qemu'>", *parts]).encode() + b"\n</domain>\n\n"
+
+
+@functools.lru_cache(64)
+def _others(xml: str) -> tuple[str, ...]:
+    """What else there is of a domain."""
+    root = ET.fromstring(xml)  # noqa: S314  # our own test data
+    return tuple(ET.tostring(child, "unicode").strip() for child in root if child.tag not in ("name", "uuid", "metadata"))
 
 
 def _definition(state: State, domain: Domain) -> Result:
@@ -199,6 +213,7 @@ def _start(state: State, domain: Domain) -> Result:
     state.numbers += 1
     domain.state, domain.number, domain.pid = "running", state.numbers, 1000 + state.numbers
     domain.reason = "booted"
+    domain.live = domain.xml
     domain.locks = tuple(_source(disk) for disk in _files(root) if disk.find("readonly") is None)
     domain.volumes = {uuid: (device, 1 << 30) for uuid, device in volumes.plugged(root).items()}
     taps = {_tap(state, each, place): _attribute(each, "source", "bridge") for place, each in enumerate(root.iter("interface"))}

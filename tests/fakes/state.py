@@ -105,6 +105,7 @@ class Domain(Struct):
     volumes: dict[str, tuple[str, int]] = field(default_factory=dict)  # of its process: by id, the disk and its size
     pid: int = 0  # its process; a stopped one (SIGSTOP) answers nobody
     stopped: bool = False
+    live: str = ""  # the XML that it was started with
 
     @property
     def active(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.engine import mismatch
+from orchestrator.planning import mismatch
 from orchestrator.engine.context import Progress
 from orchestrator.facts import digest, disk, domain, file, link
 from orchestrator.services import lifecycle

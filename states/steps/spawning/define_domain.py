@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
+from orchestrator.facts import shape
 from orchestrator.facts import domain as domains
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
@@ -26,7 +27,7 @@ def needs(instance: Instance) -> tuple[Key, ...]:
 
 def plan(instance: Instance, facts: Facts) -> Todo:
     found = facts[domains.Key(instance.domain)]
-    if found == _defined(instance, found):
+    if found == _defined(instance, found) and not differs(instance, facts):
         return Todo("domain is defined as rendered")
     if isinstance(found, domains.Domain) and found.uuid != instance.uuid:
         raise errors.HostError(
@@ -36,6 +37,17 @@ def plan(instance: Instance, facts: Facts) -> Todo:
         )
     define = Command(("virsh", "-q", "-c", domains.URI, "define", "--validate", "--file", write_domain_xml.path(instance)))
     return Todo("domain is not defined" if found is None else "domain is defined otherwise", (define,))
+
+
+def wanted(instance: Instance) -> shape.Shape:
+    """What a guest of the instance is to have."""
+    return shape.of(domain.xml(instance))
+
+
+def differs(instance: Instance, facts: Facts) -> tuple[str, ...]:
+    """What is known to be defined otherwise, though it bears our mark: somebody edited it. Only a diagnosis looks."""
+    found = facts.get(shape.Key(instance.domain))
+    return wanted(instance).differences(found) if isinstance(found, shape.Shape) else ()
 
 
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
@@ -51,7 +63,8 @@ def undefining(uuid: str) -> Command:
 
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
-    return {domains.Key(instance.domain): _defined(instance, facts[domains.Key(instance.domain)])}
+    expected: dict[Key, object] = {domains.Key(instance.domain): _defined(instance, facts[domains.Key(instance.domain)])}
+    return expected | ({shape.Key(instance.domain): wanted(instance)} if shape.Key(instance.domain) in facts else {})
 
 
 def shares(instance: Instance) -> str | None:
