@@ -6,8 +6,9 @@ libvirt writes XML in its own words, with much that it adds itself: only what a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from msgspec import Struct
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts.domain import SPLIT, URI

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+
 from msgspec import Struct
 
 from orchestrator.facts import base_digest, cached, digest, file, link, mode, qemu, reason, shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+
 from msgspec import Struct, field
 
 from orchestrator.facts.gather import Key

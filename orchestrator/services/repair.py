@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+
 from msgspec import Struct
 
 from orchestrator.engine.context import Outcome, Progress

@@ -7,9 +7,9 @@ from collections.abc import Hashable
 import pytest
 from msgspec.structs import replace
 
-from orchestrator.planning import mismatch
 from orchestrator.engine.context import Progress
 from orchestrator.facts import digest, disk, domain, file, link
+from orchestrator.planning import mismatch
 from orchestrator.services import lifecycle
 from tests.scenarios.conftest import Site
 

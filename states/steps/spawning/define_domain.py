@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
-from orchestrator.facts import shape
 from orchestrator.facts import domain as domains
+from orchestrator.facts import shape
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Instance
