@@ -6,7 +6,7 @@ import re
 
 import click
 
-from orchestrator.cli import chosen, options, progress
+from orchestrator.cli import chosen, diagnosis, options, progress
 from orchestrator.cli.wiring import Wiring
 from orchestrator.model import errors
 
@@ -76,16 +76,38 @@ def _reboot(
 
 
 @click.command("hard-reboot")
+@click.option("--diagnose", is_flag=True, help="Only tell what is wrong with them, and what would mend it.")
+@click.option("--repair", is_flag=True, help="Only mend what is wrong, live where it can be; what needs a reboot is asked for.")
+@options.yes
 @_options
 @_paced
 def hard_reboot(
-    wiring: Wiring, names: tuple[str, ...], host: str | None, everything: bool, serial: tuple[str, ...], most: float | None, output: str
+    wiring: Wiring,
+    names: tuple[str, ...],
+    host: str | None,
+    everything: bool,
+    diagnose: bool,
+    repair: bool,
+    yes: bool,
+    serial: tuple[str, ...],
+    most: float | None,
+    output: str,
 ) -> None:
     """Bring instances back, whatever state they are in: domain, networking and files are made anew, disks are kept.
 
     With --host or --all, those that are to run; what is stopped, or has shut itself down, stays so. On a host that has booted, what runs by now is let run.
     """
-    _reboot(wiring, (names, host, everything), (serial, most), output)
+    if diagnose + repair + (bool(serial) or most is not None) > 1:
+        raise errors.UsageError("--diagnose only tells, --repair mends, --serial reboots", hint="give one of them")
+    if not (diagnose or repair):
+        _reboot(wiring, (names, host, everything), (serial, most), output)
+        return
+    picked = chosen.instances(wiring, names, host, everything)
+    chosen.reach(wiring, picked)
+    if diagnose:
+        diagnosis.diagnose(wiring, picked, output)
+    else:
+        diagnosis.repair(wiring, picked, yes, output)
 
 
 @click.command()

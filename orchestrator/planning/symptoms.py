@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ from orchestrator.model import errors
 from orchestrator.model.instance import Disk, Instance, Record
 from orchestrator.planning import decide
 from orchestrator.planning.finding import Finding, Repair
-from orchestrator.rendering import volumes
+from orchestrator.rendering import domain, volumes
 from orchestrator.states import step as steps
 from orchestrator.states.instance import BLOCK_DEVICE_MAPPING, NETWORKING, SPAWNING, TABLE
 from orchestrator.states.steps.block_device_mapping import make_directory
@@ -218,8 +219,12 @@ def _directory(patient: Patient, facts: Facts) -> Words:
 
 
 def _xml(patient: Patient, facts: Facts) -> Words:
-    missing = facts[digest.Key(write_domain_xml.path(patient.instance))] is None
-    return "file", "xml-missing" if missing else "xml-edited", "write it again"
+    found, wanted = (
+        facts[digest.Key(write_domain_xml.path(patient.instance))],
+        hashlib.sha256(domain.xml(patient.instance).encode()).hexdigest(),
+    )
+    cause = "xml-missing" if found is None else "xml-edited" if found != wanted else "description-missing"
+    return "file", cause, "write it again"
 
 
 def _define(patient: Patient, facts: Facts) -> Words:

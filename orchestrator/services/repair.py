@@ -53,8 +53,8 @@ def repair(app: App, names: Sequence[str], consent: Consent) -> Repaired:
         found = diagnose.look(app, lifecycle.pick(app, names), run)
         seen.append(Diagnosis(found.findings, found.unreachable))
         report = _mended(app, run, found, consent)
-        touched = any(outcome.status != "unchanged" for outcome in (*report.outcomes, *report.hosts)) and not app.stopping.is_set()
-        again = diagnose.look(app, lifecycle.pick(app, names), run) if touched else found
+        mended = _volumes(found) or any(outcome.status != "unchanged" for outcome in (*report.outcomes, *report.hosts))
+        again = diagnose.look(app, lifecycle.pick(app, names), run) if mended and not app.stopping.is_set() else found
         seen.append(Diagnosis(again.findings, again.unreachable))
         return report
 
@@ -101,7 +101,11 @@ def _offered(app: App, run: Run, look: Look) -> Mapping[str, Lost]:
     wanted = [
         each.volume for record in look.records for each in record.instance.volumes if not each.leaving and each.volume.backend != "local"
     ]
-    return storage.make(app, run, wanted) if any(finding.kind == "volume" for finding in look.others) else {}
+    return storage.make(app, run, wanted) if _volumes(look) else {}
+
+
+def _volumes(look: Look) -> bool:
+    return any(finding.kind == "volume" for finding in look.others)
 
 
 def _unfit(look: Look) -> list[Outcome]:

@@ -8,7 +8,7 @@ import posixpath
 import re
 
 from orchestrator.drivers.images import cache, download, gate, iso, qcow2, raw
-from orchestrator.facts import cached, image_cache
+from orchestrator.facts import base_digest, cached, image_cache
 from orchestrator.model import errors
 from orchestrator.services import images as services
 from orchestrator.services import peers
@@ -158,6 +158,16 @@ def remove(state: State, operands: tuple[str, ...]) -> Result:
     return Result()
 
 
+def sum_bases(state: State, paths: tuple[str, ...]) -> Result:
+    """Of each base with a manifest: what it is, and what it was."""
+    lines = []
+    for path in paths:
+        file, manifest = state.file(path), state.file(f"{path}.sha256")
+        was = re.search(rb"^([0-9a-f]{64})  ", manifest.content, re.MULTILINE) if manifest else None
+        lines += [f"{coreutils.digest(file)}\t{was[1].decode()}\t{path}\n"] if file and was else []
+    return Result(0, "".join(lines).encode())
+
+
 SCRIPTS = {
     image_cache.SCRIPT: held,
     services.SUM: sums,
@@ -165,6 +175,7 @@ SCRIPTS = {
     services.REMOVE: remove,
     cache.FITS: fits,
     cached.SCRIPT: bases,
+    base_digest.SCRIPT: sum_bases,
     download.SCRIPT: fetch,
     cache.CHECK: check,
     gate.SCRIPT: inspect,

@@ -15,7 +15,24 @@ from pathlib import Path
 
 from orchestrator.commands import script
 from orchestrator.commands.command import Batch, Command, Lane
-from orchestrator.facts import compute, digest, disk, domain, file, gather, hypervisor, job, kvm, link, others, qemu, reason
+from orchestrator.facts import (
+    base_digest,
+    compute,
+    digest,
+    disk,
+    domain,
+    file,
+    gather,
+    hypervisor,
+    job,
+    kvm,
+    link,
+    mode,
+    others,
+    qemu,
+    reason,
+    shape,
+)
 
 FOLDER = Path(__file__).parent / "facts"
 PATH = "/var/lib/nova/instances"
@@ -91,6 +108,21 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
             ("going_on", "signal instance-0000000a CONT"),
         )
     },
+    "shape/running": (
+        "define_tapped instance-0000000c; start instance-0000000c",
+        (shape.Key("instance-0000000c"), shape.Live("instance-0000000c")),
+    ),
+    "shape/redefined": (
+        "put instance-0000000c $(uuid instance-0000000c) '' ''",
+        (shape.Key("instance-0000000c"), shape.Live("instance-0000000c")),
+    ),
+    "shape/off": (
+        "virsh destroy instance-0000000c",
+        (shape.Key("instance-0000000c"), shape.Live("instance-0000000c"), shape.Key(MINE + "0")),
+    ),
+    "shape/no_libvirtd": ("hide_socket", (shape.Key(MINE),)),
+    "mode/all": ("chmod 0700 $at/folder", tuple(mode.Key(f"{AT}/{name}") for name in ("folder", "file", "none"))),
+    "base_digest/all": ("manifests", tuple(base_digest.Key(f"{AT}/{name}") for name in ("base", "file", "empty", "none"))),
 }
 
 

@@ -44,6 +44,9 @@ show_socket() {
   [ ! -e /run/libvirt/gold-sock ] || mv /run/libvirt/gold-sock /run/libvirt/libvirt-sock
   virsh list --name | while read -r each; do case $each in *instance-0000000[a-d]*) virsh destroy "$each" ;; esac; done
 }
+manifests() {
+  cd $at; printf '# 5 cirros sha256:0\n%s  base\n' "$(sha256sum <base | cut -d ' ' -f 1)" >base.sha256; printf '%064d  file\n' 7 >file.sha256
+}
 signal() { kill "-$2" "$(cat /run/libvirt/qemu/"$1".pid)"; sleep 1; }
 links() {
   mv /run/libvirt/gold-sock /run/libvirt/libvirt-sock
