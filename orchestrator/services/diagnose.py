@@ -14,7 +14,7 @@ from orchestrator.planning import diagnosis
 from orchestrator.planning.diagnosis import Finding, Repair
 from orchestrator.planning.plan import Lost, StorageChange
 from orchestrator.ports.store import Run
-from orchestrator.services import grounds, lifecycle, storage
+from orchestrator.services import grounds, storage, wanted
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
 
@@ -52,7 +52,7 @@ def diagnose(app: App, names: Sequence[str]) -> Diagnosis:
 
     Raises NotFound, and Conflict when other runs keep changing what the hosts share.
     """
-    records = lifecycle.pick(app, names)
+    records = wanted.pick(app, names)
     found = look(app, records)
     hosts = dict.fromkeys(record.instance.host for record in records)
     return Diagnosis(found.findings, found.unreachable, {host: app.transport.trips(host) for host in hosts})

@@ -14,7 +14,7 @@ from orchestrator.planning.diagnosis import Finding, Repair
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import Lost
 from orchestrator.ports.store import Run
-from orchestrator.services import diagnose, grounds, lifecycle, running, storage
+from orchestrator.services import diagnose, grounds, running, storage, wanted
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, carry_out
 from orchestrator.services.diagnose import Diagnosis, Look
@@ -50,11 +50,11 @@ def repair(app: App, names: Sequence[str], consent: Consent) -> Repaired:
     seen: list[Diagnosis] = []
 
     def work(run: Run) -> Report:
-        found = diagnose.look(app, lifecycle.pick(app, names), run)
+        found = diagnose.look(app, wanted.pick(app, names), run)
         seen.append(Diagnosis(found.findings, found.unreachable))
         report = _mended(app, run, found, consent)
         mended = _volumes(found) or any(outcome.status != "unchanged" for outcome in (*report.outcomes, *report.hosts))
-        again = diagnose.look(app, lifecycle.pick(app, names), run) if mended and not app.stopping.is_set() else found
+        again = diagnose.look(app, wanted.pick(app, names), run) if mended and not app.stopping.is_set() else found
         seen.append(Diagnosis(again.findings, again.unreachable))
         return report
 
@@ -98,10 +98,10 @@ def _mended(app: App, run: Run, look: Look, consent: Consent) -> Report:
 
 def _offered(app: App, run: Run, look: Look) -> Mapping[str, Lost]:
     """Volumes that lie elsewhere, offered again; those that could not be, by their ids."""
-    wanted = [
+    volumes = [
         each.volume for record in look.records for each in record.instance.volumes if not each.leaving and each.volume.backend != "local"
     ]
-    return storage.make(app, run, wanted) if _volumes(look) else {}
+    return storage.make(app, run, volumes) if _volumes(look) else {}
 
 
 def _volumes(look: Look) -> bool:
