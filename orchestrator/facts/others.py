@@ -69,7 +69,7 @@ class Others(Struct, frozen=True):
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
     return tuple(
-        Command(("sh", "-c", SCRIPT, "others", domains.URI, key.path, *key.known.split()), accepts=(0, SILENT), timeout=60) for key in keys
+        Command(("sh", "-c", SCRIPT, "others", domains.URI, key.path, *key.known.split()), accepts=(0, SILENT), timeout=30) for key in keys
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from concurrent import futures
 
@@ -25,6 +26,7 @@ from orchestrator.services.app import App
 from orchestrator.services.carry_out import carry_out
 from orchestrator.services.report import Report
 from orchestrator.services.verify import Verdict, verify
+from orchestrator.states.instance import TABLE
 
 POWER = {"STOPPED": 4, "ACTIVE": 1, "ERROR": 6}
 """Nova's power state of what is recorded without a step: SHUTDOWN, RUNNING, CRASHED."""
@@ -73,18 +75,24 @@ def syncs(app: App, verdict: Verdict) -> dict[str, Sync]:
 def mend(app: App, verb: str, verdict: Verdict, allowed: Allowed, names: Collection[str] | None = None) -> Report | None:
     """Do what is allowed of what the `verdict` asks for; None when that is nothing. What is owned is looked at once more before it is touched.
 
-    Raises LockHeld when another run has one of the instances in hand.
+    What a run that died was about to bring back is taken up from there. Raises LockHeld when another run has one of the instances in hand.
     """
     concerned = _concerned(app, verdict, allowed)
-    if not plan(app, verdict, allowed).any:
-        return None
+    asked = plan(app, verdict, allowed).any
+    left = tuple(record.instance.name for record in verdict.records if _left(record, verdict, allowed))
     hosts = [app.inventory.hosts[name] for name in verdict.facts]
 
-    def work(run: Run) -> Report:
-        again = verify(app, hosts, names)
-        return _done(app, run, again, plan(app, again, allowed, concerned))
+    def begin(owned: tuple[str, ...]) -> Report:
+        def work(run: Run) -> Report:
+            again = verify(app, hosts, names)
+            return _done(app, run, again, plan(app, again, allowed, owned))
 
-    return running.run(app, verb, concerned, work)
+        return running.run(app, verb, owned, work)
+
+    if left:
+        with contextlib.suppress(errors.LockHeld):  # it is in hand
+            return begin((*concerned, *left))
+    return begin(concerned) if asked else None
 
 
 def plan(app: App, verdict: Verdict, allowed: Allowed, owned: Collection[str] | None = None) -> Work:
@@ -97,6 +105,8 @@ def plan(app: App, verdict: Verdict, allowed: Allowed, owned: Collection[str] | 
     known, now = restarts.attempts(app.store), app.clock.now()
     for record in records:
         name, host = record.instance.name, record.instance.host
+        if owned is not None and _left(record, verdict, allowed):
+            courses.append(course.chart(record, (), verdict.facts[host], verdict.ground[host]))
         if name in verdict.skipped or host not in verdict.facts:
             continue
         sync = power.get(name)
@@ -117,6 +127,13 @@ def _concerned(app: App, verdict: Verdict, allowed: Allowed) -> tuple[str, ...]:
     power = syncs(app, verdict) if allowed.power else {}
     found = (record.instance.name for record in verdict.records if record.instance.name not in verdict.skipped)
     return tuple(name for name in found if _ways(name, power.get(name), verdict, allowed))
+
+
+def _left(record: Record, verdict: Verdict, allowed: Allowed) -> bool:
+    """Whether it is on its way back to where it runs, or is off, as restarts and repairs are; whoever began that may have died."""
+    state = TABLE.state(record.state)
+    own = state.name not in ("BUILDING", "deleting") and state.vm_state != "building" and not state.name.startswith("rebuild")
+    return allowed.power and state.busy and own and record.instance.host in verdict.facts
 
 
 def _ways(name: str, sync: Sync | None, verdict: Verdict, allowed: Allowed) -> tuple[str, ...]:

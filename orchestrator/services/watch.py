@@ -47,7 +47,8 @@ class Options(Struct, frozen=True):
 class Note(Struct, frozen=True):
     """Something seen or done, at a time (ISO 8601, UTC).
 
-    `kind`: listening, lost, deaf, event; watching (after the first look), unreachable, reached; found, gone (of a finding); changed, failed and the other words of outcomes; waiting, busy.
+    `kind`: listening, lost, deaf, event; watching (after the first look), unreachable, reached; found, gone (of a finding); changed, failed and the
+    other words of outcomes; waiting, busy.
     """
 
     at: str
