@@ -157,8 +157,8 @@ def _inherit(known: Snapshot, lineage: str, ours: Mapping[str, Instance]) -> Inh
     """With forgotten ones, there may be more on other hosts: their numbers are left out."""
     if not ours:
         return Inherit(lineage, known.next_number, known.next_volume)
-    highest = max(known.next_number, *map(forgotten.number, ours.values()))
-    return Inherit(lineage, forgotten.after(highest), forgotten.after(known.next_volume))
+    highest = max(known.next_number - 1, *map(forgotten.number, ours.values()))
+    return Inherit(lineage, forgotten.after(highest), forgotten.after(known.next_volume - 1))
 
 
 class _Taken:
