@@ -24,7 +24,7 @@ STEPS = tuple(dict.fromkeys(name for state in TABLE.states for name in state.ste
 
 
 class Course(Struct, frozen=True):
-    """`path` is the busy states in order, `rest` where they lead; `expects` what will be true there, within `patience` seconds.
+    """`path` is the busy states in order, `rest` where they lead; `expects` what is made true there, within `patience` seconds.
 
     With a `problem` the way is blocked before its first action: it says why. `ran`: the guest may have written to its disks before, so that
     nothing of it may be undone, even where its record knows of no end of its build.
@@ -81,7 +81,8 @@ def chart(record: Record, triggers: Sequence[str], facts: Facts, ground: Groundw
             legs += [Leg(state.name, name, todo.why, tagged(part.actions, name), undo, part.name or None, part.unless) for part in parts]
             expected = step.expects(record.instance, predicted)
             predicted.update(expected)
-            changed.update(expected)
+            acts = bool(todo.actions)  # what a step leaves as it is was seen to be so (in `facts`), and need not be read again
+            changed.update({key: value for key, value in expected.items() if acts or key in changed or isinstance(key, domains.Key)})
             patience = max(patience, step.PATIENCE)
     return structs.replace(course, legs=tuple(legs), expects=changed, patience=patience)
 

@@ -65,6 +65,6 @@ def chart(fabric: Fabric, facts: Facts) -> Groundwork:
             )
         legs.append(Leg("", name, todo.why, tagged(todo.actions, name), (), SHARED))
         predicted.update(expected)
-        changed.update(expected)
+        changed.update({key: value for key, value in expected.items() if todo.actions or key in changed})
         patience = max(patience, step.PATIENCE if todo.actions else 0.0)
     return Groundwork(fabric, tuple(legs), changed, patience)

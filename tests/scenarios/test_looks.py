@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.commands.command import Batch
+from orchestrator.commands.command import Record as Answer
 from orchestrator.model.desired import Network
+from orchestrator.model.host import Host
 from orchestrator.services import likely, plan
 from tests.fakes.state import Link, Switch
 from tests.scenarios.conftest import Site, build
@@ -143,3 +146,22 @@ def test_what_cannot_be_cleared_is_told(site: Site) -> None:
     site.fleet.heal("n1")
     site.act("destroy")
     assert left(site)["n1"] == NOTHING
+
+
+@pytest.mark.parametrize("verb", ["stop", "start", "hard-reboot"])
+def test_after_the_work_only_what_it_changed_is_read_again(site: Site, verb: str) -> None:
+    """A reboot leaves rules and disks as they are: they were seen to be right before it."""
+    site.apply("a", "b")
+    if verb == "start":
+        site.act("stop", "a", "b")
+    real, read = site.fleet.run, set[str]()
+
+    def run(host: Host, batch: Batch, on_record: Callable[[Answer], None]) -> tuple[Answer, ...]:
+        if batch.lanes:
+            read.update(each.argv[3] if each.argv[0] == "sh" else each.argv[0] for each in batch.reads)
+        return real(host, batch, on_record)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site.fleet, "run", run)
+        assert site.act(verb, "a", "b").exit_code == 0
+    assert read == {"virsh", "ip", "qemu-processes"}
