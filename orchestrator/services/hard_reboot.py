@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 
 from msgspec import Struct
 
+from orchestrator.facts import hypervisor
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.desired import Desired, InstanceRequest, Play
 from orchestrator.model.instance import Record
@@ -128,7 +129,7 @@ def _look(app: App, run: Run, carry: _Carry, records: Sequence[Record], asked: S
     """The hosts, and the volumes that cannot be had. Before a volume is made, networks and rules are: then what is there is seen once more."""
     scene = _see(app, run, records, asked)
     volumes = [each.volume for record in records for each in record.instance.volumes if not each.leaving and each.volume.backend != "local"]
-    if not volumes:
+    if not any(storage.plan(app, volumes)):
         return scene, {}
     if laid := {name: each for name, each in scene.ground.items() if each.actions}:
         carry(app, ([], laid), lambda courses: None)
@@ -138,8 +139,8 @@ def _look(app: App, run: Run, carry: _Carry, records: Sequence[Record], asked: S
 
 def _see(app: App, run: Run, records: Sequence[Record], asked: Sequence[Record]) -> _Scene:
     more: dict[str, list[Key]] = {}
-    for record in asked:
-        more.setdefault(record.instance.host, []).extend(recovery.needs(record))
+    for record in asked:  # of a host that booted libvirt may say otherwise, too: asked at once, that is no trip of its own
+        more.setdefault(record.instance.host, [hypervisor.Key()]).extend(recovery.needs(record))
     hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
     made, seen = grounds.look(app, hosts, records, run, more)
     return _Scene(seen, grounds.chart(made, seen))

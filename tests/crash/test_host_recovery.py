@@ -78,6 +78,11 @@ def test_every_crash_point_ends_with_each_guest_started_once(
     code, counts = calm.run(RECOVER)
     assert code == 0
     assert calm.recap() == "2 changed, 1 unchanged, 0 failed"
+    steps = [entry.step for entry in calm.fleet().hosts[HOST].journal[len(before.fleet().hosts[HOST].journal) :]]
+    groups = [step.split(".")[0] for step in steps]
+    made = [at for at, step in enumerate(steps) if "volume" in step]
+    shared = [at for at, group in enumerate(groups) if group == "fabric"]
+    assert max(shared) < min(made) <= max(made) < steps.index("spawning.start_domain"), f"networks and rules, volumes, guests: {steps}"
     expected, every, wrong = end(calm), harness.points(counts), []
     once = calm.fleet().hosts[HOST].starts
     assert sum(once.values()) == sum(before.fleet().hosts[HOST].starts.values()) + 2
