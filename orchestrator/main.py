@@ -118,7 +118,7 @@ class Wiring:
     def transport(self) -> Transport:
         from orchestrator.connections import sealed
 
-        return sealed.SealedTransport(self._ways, self._secrets)
+        return sealed.SealedTransport(self._ways, lambda: self._secrets)
 
     @cached_property
     def _ways(self) -> ChosenTransport:
@@ -137,6 +137,7 @@ class Wiring:
         known = self.inventory().hosts
         self._ways.open([known[name] for name in dict.fromkeys(hosts) if name in known], self.settings.forks)
 
+    @cached_property
     def _secrets(self) -> Secrets:
         from orchestrator import store
 

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import sqlalchemy
-from alembic import command, config
 from sqlalchemy import Connection, event, insert, text
 
 from orchestrator.store import reading, schema
@@ -45,6 +44,8 @@ def recorded(connection: Connection) -> str | None:
 
 def migrate(connection: Connection, scripts: Path | None = None, to: str = "head") -> None:
     """Run the migrations up to `to` in the connection's transaction."""
+    from alembic import command, config  # late: who makes a new store needs none
+
     settings = config.Config()
     folder = str(scripts or Path(__file__).with_name("migrations"))
     settings.set_main_option("script_location", folder.replace("%", "%%"))
