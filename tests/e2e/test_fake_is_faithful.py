@@ -232,7 +232,7 @@ def look(pair: Pair) -> None:
 
 
 def test_a_life(pair: Pair, tmp_path: Path) -> None:
-    """Built, hard-rebooted, stopped, started, deleted: every action of every step, on both."""
+    """Built, hard-rebooted, stopped, started, given a port, made anew, deleted: every action of every step, on both."""
     source = tmp_path / "image.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(source), "16M"], check=True)  # noqa: S607
     content = source.read_bytes()
@@ -246,6 +246,13 @@ def test_a_life(pair: Pair, tmp_path: Path) -> None:
         pair.go(ran, "ACTIVE", "stop")
         ran = replace(ran, disks=tuple(replace(each, size=each.size << 1) for each in ran.disks))
         pair.go(ran, "STOPPED", "start")
+        second = instances.port(201, bridge="fid-br")
+        ran = replace(ran, ports=(*ran.ports, replace(second, status="attaching")))
+        pair.go(ran, "ACTIVE", "update")
+        ran = replace(
+            ran, ports=(*ran.ports[:1], replace(second, status="detaching")), renews=("disk", "disk.swap", "disk.config", "nvram.fd")
+        )
+        pair.go(ran, "ACTIVE", "rebuild")
     finally:
         pair.go(one, "ACTIVE", "delete")
     fleet = pair.fake.transport
