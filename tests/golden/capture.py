@@ -18,6 +18,8 @@ from orchestrator.commands.command import Batch, Command, Lane
 from orchestrator.facts import (
     base_digest,
     compute,
+    content,
+    definition,
     digest,
     disk,
     domain,
@@ -40,6 +42,7 @@ AT = f"{PATH}/gold"
 SCENES = (FOLDER / "scenes.sh").read_text()
 MINE, OTHERS = "instance-0000000a", "instance-0000000b"
 KNOWN = "6a56cb8b-5f32-4b90-fdb8-cc225722f3a2 4d8b6084-f3d1-67b7-6cac-66a22a91be02"  # instance-0000000b, and the directory that is kept
+SAVED = "758829ce-13b9-a3c3-1173-167bd436ed24"  # instance-0000000a
 EVERY = (
     "758829ce-13b9-a3c3-1173-167bd436ed24 6a56cb8b-5f32-4b90-fdb8-cc225722f3a2 8155eada-a17f-9412-0085-7380a6b4a7ca "
     "92330f80-c4f7-caf6-8424-5bfaa9f1fcf9 739e3164-dab7-456d-29e7-644528e7b17e 654ee3ac-5c37-0ec6-4028-48afacf2f9da 9ef538b8-0fd1-b257-c42f-9fdf151a8431"
@@ -121,6 +124,12 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
         (shape.Key("instance-0000000c"), shape.Live("instance-0000000c"), shape.Key(MINE + "0")),
     ),
     "shape/no_libvirtd": ("hide_socket", (shape.Key(MINE),)),
+    "definition/kept": (
+        "show_socket; keep instance-0000000a instance-0000000b; define_tapped instance-0000000c; virsh start instance-0000000c",
+        tuple(definition.Key(identity) for identity in (SAVED, *KNOWN.split())),
+    ),
+    "definition/no_libvirtd": ("unkeep instance-0000000a instance-0000000b; hide_socket", (definition.Key(SAVED),)),
+    "content/files": ("", tuple(content.Key(f"{AT}/{name}") for name in ("file", "empty", "folder", "none", "a b"))),
     "mode/all": ("chmod 0700 $at/folder", tuple(mode.Key(f"{AT}/{name}") for name in ("folder", "file", "none"))),
     "base_digest/all": ("manifests", tuple(base_digest.Key(f"{AT}/{name}") for name in ("base", "file", "empty", "none"))),
 }

@@ -57,6 +57,15 @@ links() {
 define_tapped() {
   put "$1" "$(uuid "$1")" '' '<interface type="bridge"><source bridge="gold-br"/><target dev="gold-tap"/></interface>'
 }
+# What goes with a definition: the memory of the first, snapshots of the second; and its password.
+keep() {
+  define "$1"; start "$1"; virsh managedsave "$1"
+  disk='<disk type="file" device="disk"><driver name="qemu" type="qcow2"/><source file="'$at/whole.qcow2'"/><target dev="vda"/></disk>'
+  put "$2" "$(uuid "$2")" '' "$disk<graphics type='vnc' passwd='gold'/>"; virsh snapshot-create-as "$2" one; virsh snapshot-create-as "$2" 'two words'
+}
+unkeep() {
+  virsh managedsave-remove "$1"; for each in one 'two words'; do virsh snapshot-delete "$2" "$each"; done
+}
 clean_up() {
   [ ! -e /run/libvirt/gold-sock ] || mv /run/libvirt/gold-sock /run/libvirt/libvirt-sock
   virsh list --all --uuid | while read -r each; do
