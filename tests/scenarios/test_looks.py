@@ -12,7 +12,7 @@ from orchestrator.commands.command import Batch
 from orchestrator.commands.command import Record as Answer
 from orchestrator.model.desired import Network
 from orchestrator.model.host import Host
-from orchestrator.services import likely, plan
+from orchestrator.services import apply, likely, plan
 from tests.fakes.state import Link, Switch
 from tests.scenarios.conftest import Site, build
 
@@ -99,6 +99,25 @@ def test_the_last_instances_go_with_what_they_shared_in_one_job(site: Site) -> N
     assert trips(site, lambda: site.act("destroy", "a", "b", "c")) == {"n1": 2, "n2": 2}
     assert left(site) == dict.fromkeys(site.fleet.hosts, NOTHING)
     assert trips(site, lambda: site.apply("d")) == {"n1": 2, "n2": 1}
+
+
+@pytest.mark.parametrize("driver", ["linuxbridge", "openvswitch"])
+def test_bridges_namespaces_and_switches_go_in_that_job_too(site: Site, driver: str) -> None:
+    for host in site.fleet.hosts.values():
+        host.links["br-phys0"] = Link("", True)
+    wish = site.desired("a", "b", "c")
+    subnets = tuple(replace(each, dhcp=True) for each in wish.networks["private"].subnets)
+    wish = replace(wish, networks={"private": replace(VLAN, driver=driver, subnets=subnets)})
+    assert apply.apply(site.app, wish).exit_code == 0
+    assert all(host.namespaces for host in site.fleet.hosts.values())
+    assert trips(site, lambda: site.act("destroy", "a", "b", "c")) == {"n1": 2, "n2": 2}
+    for host in site.fleet.hosts.values():
+        assert (host.links.keys() - {"lo", "eth0", "br-phys0"}, host.namespaces, host.switches, "orc" in str(host.filters)) == (
+            set(),
+            {},
+            {},
+            False,
+        )
 
 
 def test_those_that_stay_keep_what_they_share(site: Site) -> None:
