@@ -7,6 +7,7 @@ a connection cut anywhere before the last byte starts nothing.
 from __future__ import annotations
 
 import base64
+import itertools
 import shlex
 from collections.abc import Iterator
 
@@ -21,6 +22,12 @@ PATIENCE = 30
 """Seconds a lane waits for its lock before it gives up as `locked`."""
 MAKING = 7200
 """The same of a patient lane, or one with `unless`: longer than anybody makes such a thing."""
+
+
+LIMIT = Command(()).timeout
+"""What a command has whose limit nobody thought about."""
+ONE_ARGUMENT = 100_000
+"""Bytes of reads that a shell gets as one argument; Linux takes 131,071."""
 
 
 class Script(Struct, frozen=True):
@@ -66,7 +73,10 @@ def _session(batch: Batch, marker: str, nonce: str, job_length: int) -> str:
     if batch.lanes:
         parts += _launch(batch, nonce, job_length)
     if batch.reads:
-        parts += [session_text.READ, "{", *_reads(batch), "} </dev/null"]
+        reads = list(_reads(batch))
+        if any(read.startswith("together ") for read in reads):
+            parts += [session_text.TOGETHER, f"one_shell={quoting.word(session_text.ONE_SHELL)}"]
+        parts += [session_text.READ, "{", *reads, "} </dev/null"]
     parts.append("finish")
     if batch.lanes:
         parts.append("prune")
@@ -89,8 +99,15 @@ def _launch(batch: Batch, nonce: str, length: int) -> Iterator[str]:
 
 
 def _reads(batch: Batch) -> Iterator[str]:
-    for index, read in enumerate(batch.reads):
-        yield f"{_stdin(read)}get {index} {read.timeout} {quoting.words(read.argv)}"
+    """Neighbours are read together, but for those with a limit of their own: what libvirt is asked may hang, and what looks at processes is to be one."""
+    for alone, group in itertools.groupby(enumerate(batch.reads), key=lambda read: read[1].timeout != LIMIT or bool(read[1].stdin)):
+        found = list(group)
+        lines = [f"{_stdin(read)}get {index} {read.timeout} {quoting.words(read.argv)}" for index, read in found]
+        text = "\n".join(lines)
+        if alone or len(found) == 1 or len(encoded(text)) > ONE_ARGUMENT:
+            yield from lines
+        else:
+            yield f"together {found[0][0]} {max(read.timeout for _, read in found)} {quoting.word(text)}"
 
 
 def _job(batch: Batch, marker: str, nonce: str) -> str:

@@ -21,14 +21,51 @@ beat=$!
 """
 """A heartbeat every 4 s tells a long command from a dead peer; it ends with its session, and its sleep holds nothing of it open."""
 
-READ = r"""
-get() { # index timeout argv...; stdout passes as it is, stderr follows it
-  say read "$1"; t=$2; shift 2
-  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; c=$?
+TOLD = r"""
+told() { # code; stdout has passed as it is, stderr follows it
   [ "${#e}" -le 65536 ] || e=$(printf '%s' "$e" | tail -c 65536)
   [ -z "$e" ] || { say error; printf '%s' "$e"; }
-  say code "$c"
+  say code "$1"
 }
+"""
+
+READ = (
+    TOLD
+    + r"""
+get() { # index timeout argv...
+  say read "$1"; t=$2; shift 2
+  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; told "$?"
+}
+"""
+)
+
+TOGETHER = r"""
+together() { # index timeout text: of several reads; where one takes too long, each has its own time
+  timeout -k 5 "$2" sh -c "$one_shell
+$3" "$m" || { say again "$1"; eval "$3"; }
+}
+"""
+"""A process for each read and one for its limit took more than what most of them do."""
+
+ONE_SHELL = (
+    r"""
+read -r pid name state parent group rest </proc/self/stat
+read -r name </proc/$parent/comm && [ "$name $parent" = "timeout $group" ] || exit 1
+m=$0
+say() { printf '%s %s\n' "$m" "$*"; }
+run() {
+  [ "$1 $2" = 'sh -c' ] || { "$@"; return; }
+  text=$3; shift 3; [ "$#" = 0 ] || shift; eval "$text"
+}
+get() { # index timeout argv...
+  say read "$1"; shift 2
+  { e=$(run "$@" 2>&1 >&3 3>&-); } 3>&1; told "$?"
+}
+"""
+    + TOLD
+)
+"""What `sh -c` would run, a part of this shell runs: it ends with it, and leaves nothing in it. Only a `timeout` that ends all that it began (coreutils has a
+process group for it, busybox has not) may be given several reads: what outlived it would go on to speak.
 """
 
 CLAIM = r"""

@@ -75,6 +75,9 @@ class Stream:
                 self._sink, self._limit = self._error, ERROR_LIMIT
             case ["code", code]:
                 self._read(int(code))
+            case ["again", index]:
+                del self.reads[int(index) :]
+                self._sink, self._limit = bytearray(), 0
             case ["lane", number, index, kind, code, output]:
                 key = self._batch.lanes[int(number)].key
                 return [Record(key, int(index), kind, int(code), _decoded(output))]

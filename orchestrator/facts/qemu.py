@@ -64,6 +64,7 @@ class Process(Seen, frozen=True, eq=False):
 
 
 def commands(keys: Sequence[object]) -> tuple[Command, ...]:
+    # a limit of its own, so that it is a process of its own, with these words (commands/script.py `_reads`)
     return (Command(("sh", "-c", SCRIPT, "qemu-processes", "-uuid", SELF), timeout=30),)
 
 

@@ -101,3 +101,10 @@ def test_output_is_cut_and_memory_with_it() -> None:
 def test_damaged_output_costs_the_output_only() -> None:
     _, records = fed(line("hello") + line("lane 0 1 done 4 a"), [])
     assert records == [Record("instance/a", 1, "done", 4, b"")]
+
+
+def test_reads_that_are_told_again_count_once() -> None:
+    parts = [line("hello"), line("read 0"), b"a", line("code 0"), line("read 1"), b"b", line("code 0"), line("read 2"), b"half"]
+    parts += [line("again 1"), b"late", line("read 1"), b"c", line("code 0"), line("read 2"), b"d", line("code 124"), line("end")]
+    found, _ = fed(b"".join(parts), [])
+    assert [(each.index, each.output, each.code) for each in found.reads] == [(0, b"a", 0), (1, b"c", 0), (2, b"d", 124)]

@@ -1,4 +1,4 @@
-# LC_ALL=C; s=$(dd bs=65536 count=2533 iflag=fullblock,count_bytes 2>/dev/null); [ ${#s} = 2533 ] && eval "$s"
+# LC_ALL=C; s=$(dd bs=65536 count=2561 iflag=fullblock,count_bytes 2>/dev/null); [ ${#s} = 2561 ] && eval "$s"
 m=--0123456789abcdef
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL; unset ENV BASH_ENV CDPATH; umask 077; cd /
@@ -46,12 +46,15 @@ trap 'rm -f -- '\''/var/lib/nova/instances/_base/a.part.0123456789abcdef'\''' EX
 stage 1000 '/var/lib/nova/instances/_base/a.part.0123456789abcdef'
 launch
 rm -f -- '/var/lib/nova/instances/_base/a.part.0123456789abcdef'
-get() { # index timeout argv...; stdout passes as it is, stderr follows it
-  say read "$1"; t=$2; shift 2
-  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; c=$?
+told() { # code; stdout has passed as it is, stderr follows it
   [ "${#e}" -le 65536 ] || e=$(printf '%s' "$e" | tail -c 65536)
   [ -z "$e" ] || { say error; printf '%s' "$e"; }
-  say code "$c"
+  say code "$1"
+}
+
+get() { # index timeout argv...
+  say read "$1"; t=$2; shift 2
+  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; told "$?"
 }
 {
 get 0 60 'virsh' 'list'
