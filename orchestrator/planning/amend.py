@@ -55,6 +55,8 @@ def amended(record: Record, request: InstanceRequest, desired: Desired, edits: S
         metadata={**{key: value for key, value in was.metadata.items() if f"metadata.{key}" not in taken}, **_metadata(request, taken)},
         tags=request.tags if "tags" in taken else was.tags,
     )
+    if not taken:
+        return made
     made = _told(made, request, desired, taken)
     return _due(record, _disks(record, made, disks(image, flavor, ephemerals), edits), edits)
 

@@ -72,7 +72,7 @@ def _flavor(instance: Instance, request: InstanceRequest, wished: Flavor) -> Ite
         yield _edit("flavor.ephemeral", was.ephemeral, wished.ephemeral, shapes.blanks(instance, wished, request.ephemerals))
     if was.swap != wished.swap:
         yield _edit("flavor.swap", was.swap, wished.swap, TABLE["Flavor"]["swap"].kind)
-    kinds = shapes.specs(instance, wished.extra_specs)
+    kinds = shapes.specs(instance, wished.extra_specs) if was.extra_specs != wished.extra_specs else {}
     for key, (old, new) in _mapping(was.extra_specs, wished.extra_specs).items():
         yield Edit(f"flavor.extra_specs.{key}", old, new, kinds[key])
 
@@ -85,7 +85,7 @@ def _image(instance: Instance, request: InstanceRequest, wished: Image | None) -
     elif wished and (was.algorithm, was.digest) != (wished.algorithm, wished.digest):
         yield Edit("image", f"{was.name} {was.digest[:12]}", f"{was.name} {wished.digest[:12]}", TABLE["Image"]["digest"].kind)
     elif wished:
-        kinds = shapes.properties(instance, wished.properties)
+        kinds = shapes.properties(instance, wished.properties) if was.properties != wished.properties else {}
         for key, (old, new) in _mapping(was.properties, wished.properties).items():
             yield Edit(f"image.properties.{key}", old, new, kinds[key])
 
@@ -103,9 +103,13 @@ def _fields(instance: Instance, request: InstanceRequest, desired: Desired) -> I
     }
     for name, (was, will) in pairs.items():
         if was != will:
-            kind = TABLE["InstanceRequest"][name].kind
-            blanks = shapes.blanks(instance, desired.flavors[request.flavor], request.ephemerals)
-            yield Edit(name, was, will, blanks if name == "ephemerals" else kind)
+            blanks = name == "ephemerals"
+            kind = (
+                shapes.blanks(instance, desired.flavors[request.flavor], request.ephemerals)
+                if blanks
+                else TABLE["InstanceRequest"][name].kind
+            )
+            yield Edit(name, was, will, kind)
     for key, (was, will) in _mapping(instance.metadata, request.metadata).items():
         yield Edit(f"metadata.{key}", was, will, TABLE["InstanceRequest"]["metadata"].kind)
     if instance.user_data != request.user_data:  # not shown: it may be long, and secret

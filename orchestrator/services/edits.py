@@ -32,9 +32,8 @@ def of(app: App, seen: Snapshot, desired: Desired) -> dict[str, tuple[Edit, ...]
     return found
 
 
-def amended(app: App, seen: Snapshot, desired: Desired) -> Snapshot:
+def amended(seen: Snapshot, desired: Desired, edits: Edits) -> Snapshot:
     """What is recorded, with what the playbook changes of instances that are there: a root disk that is to grow takes its room before others are placed."""
-    edits = of(app, seen, desired)
     return structs.replace(seen, records=tuple(_amended(record, desired, edits) for record in seen.records))
 
 

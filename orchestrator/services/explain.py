@@ -92,8 +92,9 @@ def without(app: App, lost: Sequence[str], hosts: Sequence[str], desired: Desire
 def _known(app: App, desired: Desired) -> tuple[Snapshot, Mapping[str, Record]]:
     """What is recorded, as apply would have it before it places anything."""
     snapshot = wishes.of(app, app.store.snapshot(), desired).snapshot
-    wished = edits.amended(app, snapshot, desired)
-    refusals.check(app, snapshot, desired, edits.of(app, snapshot, desired))
+    changing = edits.of(app, snapshot, desired)
+    refusals.check(app, snapshot, desired, changing)
+    wished = edits.amended(snapshot, desired, changing)
     refusals.room(app, snapshot, wished, desired)
     return wished, {record.instance.name: record for record in wished.records}
 

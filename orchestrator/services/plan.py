@@ -60,7 +60,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     wishes = list(desired.instances.values())
     changing = edits.of(app, snapshot, desired)
     refusals.check(app, snapshot, desired, changing)
-    wished = edits.amended(app, snapshot, desired)
+    wished = edits.amended(snapshot, desired, changing)
     refusals.room(app, snapshot, wished, desired)
     records = {record.instance.name: record for record in wished.records}
     known = [records[wish.name] for wish in wishes if wish.name in records]
@@ -142,7 +142,7 @@ class _Placing:
 
     def choose(self, seen: Snapshot) -> Sequence[Placement]:
         """The placements, by what is recorded."""
-        return self.decide(edits.amended(self._app, seen, self._desired))[0] if self._new else ()
+        return self.decide(edits.amended(seen, self._desired, edits.of(self._app, seen, self._desired)))[0] if self._new else ()
 
 
 def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], concerned: Set[str]) -> list[Host]:
