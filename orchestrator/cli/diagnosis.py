@@ -31,7 +31,7 @@ def repair(wiring: Wiring, names: Sequence[str], yes: bool, form: str) -> None:
     from orchestrator.services import repair as service
 
     with progress.shown(wiring) as report:
-        done = service.repair(wiring.app(report), names, (lambda findings: True) if yes else _ask)
+        done = service.repair(wiring.app(report), names, (lambda findings: True) if yes else ask)
     if form == "table":
         for line in lines(done.before.findings):
             output.tell(f"was wrong: {line}")
@@ -75,7 +75,7 @@ def document(findings: Iterable[Finding], unreachable: Mapping[str, str]) -> dic
     return output.versioned(findings=found, unreachable=dict(unreachable))
 
 
-def _ask(findings: Sequence[Finding]) -> bool:
+def ask(findings: Sequence[Finding]) -> bool:
     """Whether guests may be rebooted; where nobody can be asked they may not, and stay as they are."""
     names = ", ".join(dict.fromkeys(each.name for each in findings))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

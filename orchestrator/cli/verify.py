@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import chosen, options, playbooks, progress
+from orchestrator.cli import chosen, diagnosis, options, playbooks, progress
 from orchestrator.cli import output as forms
 from orchestrator.cli.wiring import Wiring
 from orchestrator.commands import quoting
@@ -36,38 +35,24 @@ def verify(wiring: Wiring, names: tuple[str, ...], host: str | None, repair: boo
     Without --repair nothing is changed. With it, what a guest has to be rebooted for is asked about first, or takes --yes; what carries this
     store's mark and was destroyed is removed; nothing else is ever removed.
 
-    Exits with 0 when all is as recorded, 2 when something is not, 3 when a repair failed, 4 when a host was not reached.
+    Exits with 0 when all is as recorded, 2 when something is not, 3 when a repair failed or is not possible, 4 when a host was not reached.
     """
     hosts = _hosts(wiring, names, host)
     wiring.reach(each.name for each in hosts)
     from orchestrator.services import verify as service  # late: hosts answer meanwhile
 
-    found = service.verify(wiring.app(), hosts, names or None)
     if not repair:
-        tell(found, output)
+        tell(service.verify(wiring.app(), hosts, names or None, deep=True), output)
         return
     from orchestrator.services import mend
 
     with progress.shown(wiring) as report:
-        app = wiring.app(report)
-        done = mend.mend(app, "verify", found, mend.ALL if _consented(found, yes) else mend.WITHOUT_REBOOTS, names or None)
-        left = service.verify(app, hosts, names or None) if done else found
-    if done:
-        progress.recap(wiring, done)
-    tell(left, output, 3 if done and done.exit_code == 3 else 0)
-
-
-def _consented(verdict: Verdict, yes: bool) -> bool:
-    """Whether guests may be rebooted: asked where somebody can answer, else as --yes says."""
-    names = sorted({each.name for each in verdict.findings if each.repair.name == "REBOOT"})
-    if not names or yes:
-        return yes
-    for each in verdict.findings:
-        forms.tell(line(each))
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        forms.tell(f"left alone, for they need a reboot: {', '.join(names)}; add --yes to reboot them", fg="yellow")
-        return False
-    return click.confirm(f"Reboot {', '.join(names)}?", err=True)
+        done = mend.restore(wiring.app(report), hosts, names or None, (lambda findings: True) if yes else diagnosis.ask)
+    for each in done.before.findings if output == "table" else ():
+        forms.tell(f"was found: {line(each)}")
+    for made in done.reports:
+        progress.recap(wiring, made)
+    tell(done.after, output, done.exit_code)
 
 
 def _hosts(wiring: Wiring, names: Sequence[str], host: str | None) -> list[Host]:

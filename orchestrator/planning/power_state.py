@@ -11,12 +11,8 @@ from orchestrator.facts import reason
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.instance import Record
 from orchestrator.planning import decide, restart
-from orchestrator.planning.diagnosis import Finding, Repair
 from orchestrator.states.instance import TABLE
 from orchestrator.states.steps.teardown import power
-
-PAUSED = "paused-by-hand"
-"""The cause of the one finding that is left unless somebody asks."""
 
 
 class Sync(Struct, frozen=True):
@@ -29,27 +25,12 @@ class Sync(Struct, frozen=True):
     triggers: tuple[str, ...] = ()
     do: restart.Do | None = None
     at: str = ""
+    paused: bool = False
 
 
 def needs(record: Record) -> tuple[Key, ...]:
     """What is asked of its host beside what its steps look at."""
-    return (reason.Key(record.instance.domain),) if record.state == "ACTIVE" else ()
-
-
-def judge(record: Record, facts: Facts) -> Finding | None:
-    """What is wrong with the power of an instance at rest; None when it runs, or is off, as recorded, or libvirt cannot tell."""
-    found = _domain(record, facts)
-    if found is None:
-        return None
-    name, host = record.instance.name, record.instance.host
-    if record.state == "STOPPED" and found.state not in power.OFF:
-        return Finding("domain", name, host, "runs-though-stopped", f"recorded STOPPED, found {found.state}", Repair.LIVE, "stop it")
-    if record.state == "ACTIVE" and found.state in power.OFF:
-        detail = f"recorded ACTIVE, found {found.state} ({_reason(record, facts)})"
-        return Finding("domain", name, host, "guest-off", detail, Repair.RESTART, "start it, or record it STOPPED, by its restart policy")
-    if record.state == "ACTIVE" and found.state == "paused":
-        return Finding("domain", name, host, PAUSED, "recorded ACTIVE, found paused", Repair.LIVE, "let it go on, where that is asked for")
-    return None
+    return (reason.Key(record.instance.domain),) if record.state in ("ACTIVE", "ERROR") else ()
 
 
 def sync(record: Record, facts: Facts, attempts: Sequence[str], now: str) -> Sync | None:
@@ -63,7 +44,7 @@ def sync(record: Record, facts: Facts, attempts: Sequence[str], now: str) -> Syn
     if record.state == "STOPPED" and found.state not in power.OFF:
         return Sync(f"it is recorded STOPPED, and its domain is {found.state}", decide.decide(record, record.wanted, facts).triggers)
     if record.state == "ACTIVE" and found.state == "paused":
-        return Sync("somebody paused it, and it is left so")
+        return Sync("somebody paused it, and it is left so", paused=True)
     if record.state != "ACTIVE" or found.state not in power.OFF:
         return None
     judged = restart.decide(record.instance.restart_policy, _reason(record, facts), attempts, now)

@@ -61,16 +61,21 @@ def diagnose(app: App, names: Sequence[str]) -> Diagnosis:
 def look(app: App, records: Sequence[Record], run: Run | None = None) -> Look:
     """One look at everything that the instances rest on. A `run` that owns them waits for what dead runs began there."""
     hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
-    changes, lost = storage.plan(
-        app, [each.volume for record in records for each in record.instance.volumes if not each.leaving and _far(each.volume.backend)]
-    )
+    kept = volumes(app, records)
     for _ in range(grounds.TRIES):
         made = _fabrics(app)
         more = {name: (*grounds.needs(made).get(name, ()), *_needs(records, name)) for name in (host.name for host in hosts)}
         seen = observe(app, hosts, records, run, more)
         if _fabrics(app) == made:
-            return _judged(records, made, seen, (*_volumes(changes), *_gone(lost)))
+            return _judged(records, made, seen, kept)
     raise grounds.changing()
+
+
+def volumes(app: App, records: Sequence[Record]) -> tuple[Finding, ...]:
+    """What is wrong with the instances' volumes where they lie: a round trip to each host that keeps some for others."""
+    wanted_there = [each.volume for record in records for each in record.instance.volumes if not each.leaving and _far(each.volume.backend)]
+    changes, lost = storage.plan(app, wanted_there)
+    return (*_volumes(changes), *_gone(lost))
 
 
 def _far(backend: str) -> bool:

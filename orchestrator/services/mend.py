@@ -13,6 +13,7 @@ from orchestrator.commands.command import Batch, Lane
 from orchestrator.engine import machine
 from orchestrator.engine.context import Outcome
 from orchestrator.model import errors
+from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
 from orchestrator.planning import course, leaks, power_state, restart
 from orchestrator.planning.course import Course
@@ -21,7 +22,7 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.power_state import Sync
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Move, Write
-from orchestrator.services import grounds, restarts, running
+from orchestrator.services import grounds, repair, restarts, running
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import carry_out
 from orchestrator.services.report import Report
@@ -45,7 +46,7 @@ class Allowed(Struct, frozen=True):
 
 NOTHING = Allowed()
 LIVE = Allowed(frozenset({Repair.LIVE}), power=True)
-WITHOUT_REBOOTS = Allowed(frozenset({Repair.LIVE, Repair.RESTART}), power=True, asked=True)
+ASKED = Allowed(frozenset({Repair.LIVE}), power=True, asked=True)
 ALL = Allowed(frozenset({Repair.LIVE, Repair.RESTART, Repair.REBOOT}), power=True, asked=True)
 
 
@@ -62,6 +63,43 @@ class Work(Struct, frozen=True):
     def any(self) -> bool:
         """Whether there is anything to do."""
         return bool(self.courses or self.ground or self.lanes or self.writes)
+
+
+class Restored(Struct, frozen=True):
+    """What was not as recorded `before`, what was done about it, and what is not `after`."""
+
+    before: Verdict
+    reports: tuple[Report, ...]
+    after: Verdict
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all is as recorded; else 4, 3 when mending failed or an instance has what cannot be mended, 2 when something was left."""
+        failed = any(report.exit_code == 3 for report in self.reports)
+        return 4 if self.after.unreachable else 3 if failed else self.after.exit_code
+
+
+def restore(app: App, hosts: Sequence[Host], names: Collection[str] | None, consent: repair.Consent) -> Restored:
+    """Mend what is not as recorded on the hosts: power, what they share, what was left behind; then instances by a diagnosis of each.
+
+    What guests have to be rebooted for waits for `consent`. Raises LockHeld, Conflict.
+    """
+    before = after = verify(app, hosts, names, deep=True)
+    reports: list[Report] = []
+    if report := mend(app, "verify", before, ASKED, names):
+        reports.append(report)
+        after = verify(app, hosts, names, deep=True)
+    if (ill := _ill(after)) and not app.stopping.is_set():
+        reports.append(repair.repair(app, ill, consent).report)
+        after = verify(app, hosts, names, deep=True)
+    return Restored(before, tuple(reports), after)
+
+
+def _ill(verdict: Verdict) -> tuple[str, ...]:
+    """Instances of which, or of whose volumes, something is not as recorded."""
+    named = {finding.name for finding in verdict.findings}
+    there = (record for record in verdict.records if record.instance.name not in verdict.skipped and record.instance.host in verdict.facts)
+    return tuple(each.instance.name for each in there if named & {each.instance.name, *(one.volume.name for one in each.instance.volumes)})
 
 
 def syncs(app: App, verdict: Verdict) -> dict[str, Sync]:
@@ -115,7 +153,7 @@ def plan(app: App, verdict: Verdict, allowed: Allowed, owned: Collection[str] | 
         if sync and len(sync.triggers) == 1 and sync.do in (restart.Do.STOPPED, restart.Do.GIVE_UP):
             writes.append(move := _move(record, sync))
             told.append(Outcome(name, host, move.dest, "changed" if sync.do is restart.Do.STOPPED else "failed", fault=move.fault or ""))
-        elif triggers := _ways(name, sync, verdict, allowed):
+        elif triggers := _ways(record, sync, verdict, allowed):
             courses.append(course.chart(record, triggers, verdict.facts[host], verdict.ground[host]))
     ground = (
         {name: each for name, each in verdict.ground.items() if each.actions and not each.problem} if Repair.LIVE in allowed.repairs else {}
@@ -125,8 +163,8 @@ def plan(app: App, verdict: Verdict, allowed: Allowed, owned: Collection[str] | 
 
 def _concerned(app: App, verdict: Verdict, allowed: Allowed) -> tuple[str, ...]:
     power = syncs(app, verdict) if allowed.power else {}
-    found = (record.instance.name for record in verdict.records if record.instance.name not in verdict.skipped)
-    return tuple(name for name in found if _ways(name, power.get(name), verdict, allowed))
+    found = (record for record in verdict.records if record.instance.name not in verdict.skipped)
+    return tuple(record.instance.name for record in found if _ways(record, power.get(record.instance.name), verdict, allowed))
 
 
 def _left(record: Record, verdict: Verdict, allowed: Allowed) -> bool:
@@ -136,18 +174,18 @@ def _left(record: Record, verdict: Verdict, allowed: Allowed) -> bool:
     return allowed.power and state.busy and own and record.instance.host in verdict.facts
 
 
-def _ways(name: str, sync: Sync | None, verdict: Verdict, allowed: Allowed) -> tuple[str, ...]:
+def _ways(record: Record, sync: Sync | None, verdict: Verdict, allowed: Allowed) -> tuple[str, ...]:
     """The triggers of an instance's course. One whose power is being waited for, or left, is left whole, but for what was paused and is asked for."""
-    paused = any(finding.name == name and finding.cause == power_state.PAUSED for finding in verdict.findings)
-    return sync.triggers if sync and not (paused and allowed.asked) else _triggers(name, verdict.findings, allowed)
+    return sync.triggers if sync and not (sync.paused and allowed.asked) else _triggers(record, verdict.findings, allowed)
 
 
-def _triggers(name: str, findings: Sequence[Finding], allowed: Allowed) -> tuple[str, ...]:
-    """How an instance is mended: as its worst finding asks for, or not at all when that is not allowed."""
-    classes = {finding.repair for finding in findings if finding.name == name}
-    if not classes or Repair.CANNOT in classes or not classes <= allowed.repairs:
-        return ("repair",) if Repair.LIVE in classes & allowed.repairs and Repair.CANNOT not in classes else ()
-    return ("repair",) if classes == {Repair.LIVE} else ("hard_reboot",)
+def _triggers(record: Record, findings: Sequence[Finding], allowed: Allowed) -> tuple[str, ...]:
+    """How an instance is mended: as its findings ask for, as far as that is allowed. One with anything that cannot be repaired is left whole."""
+    own = [finding for finding in findings if finding.name == record.instance.name and finding.host == record.instance.host]
+    if any(finding.repair is Repair.CANNOT for finding in own):
+        return ()
+    may = [finding for finding in own if finding.repair in allowed.repairs]
+    return repair.triggers(record, may) if may else ()
 
 
 def _move(record: Record, sync: Sync) -> Move:

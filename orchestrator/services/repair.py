@@ -135,11 +135,11 @@ def _course(
         return None
     if lack := storage.lacking(record.instance, lost):
         return Outcome(name, host, record.state, "failed", fault=str(lack.problem))
-    charted = course.chart(record, _triggers(record, findings), look.seen[host].facts, ground.get(host))
+    charted = course.chart(record, triggers(record, findings), look.seen[host].facts, ground.get(host))
     return Outcome(name, host, record.state, "failed", fault=str(charted.problem)) if charted.problem else charted
 
 
-def _triggers(record: Record, findings: Sequence[Finding]) -> tuple[str, ...]:
+def triggers(record: Record, findings: Sequence[Finding]) -> tuple[str, ...]:
     """Which course mends these findings; none: the one that was begun goes on."""
     causes = {finding.cause for finding in findings}
     if "unmanaged-qemu" in causes:

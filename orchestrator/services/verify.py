@@ -7,16 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from msgspec import Struct, field
 
 from orchestrator.facts import others
-from orchestrator.facts.gather import Facts
+from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
 from orchestrator.planning import diagnosis, groundwork, leaks, power_state
-from orchestrator.planning.diagnosis import Finding, Repair
+from orchestrator.planning.diagnosis import Finding
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.leaks import Books, Leak
-from orchestrator.services import grounds
+from orchestrator.services import diagnose, grounds
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
 from orchestrator.states.instance import TABLE
@@ -58,14 +58,18 @@ class Verdict(Struct, frozen=True):
 
 
 class _Look(Struct, frozen=True):
-    """Before it was looked: the records that were asked about, and by host the key of what else is there."""
+    """What was looked at: the records that were asked about, by host the key of what else is there and its fabric; and what was seen of volumes."""
 
     asked: tuple[Record, ...]
     keys: Mapping[str, others.Key]
+    made: Mapping[str, Fabric]
+    volumes: Sequence[Finding]
 
 
-def verify(app: App, hosts: Sequence[Host], names: Collection[str] | None = None) -> Verdict:
+def verify(app: App, hosts: Sequence[Host], names: Collection[str] | None = None, deep: bool = False) -> Verdict:
     """One look at the hosts, one round trip to each: what is not as recorded of the instances there, or of those called `names`, and of the hosts.
+
+    `deep`: as a diagnosis looks, every byte of the images that disks rest on, and once more at hosts that keep volumes of theirs.
 
     Raises Conflict when other runs keep changing what the hosts share.
     """
@@ -75,12 +79,13 @@ def verify(app: App, hosts: Sequence[Host], names: Collection[str] | None = None
         made = _fabrics(app, before, here)
         keys = {host.name: leaks.key(host, [record for record in before if record.instance.host == host.name]) for host in hosts}
         asked = tuple(record for record in before if record.instance.host in here and (names is None or record.instance.name in names))
-        power = {name: [key for record in asked if record.instance.host == name for key in power_state.needs(record)] for name in here}
-        more = {name: (*groundwork.needs(fabric), *leaks.needs(keys[name]), *power[name]) for name, fabric in made.items()}
+        own = {name: [key for record in asked if record.instance.host == name for key in _needs(record, deep)] for name in here}
+        more = {name: (*groundwork.needs(fabric), *leaks.needs(keys[name]), *own[name]) for name, fabric in made.items()}
         seen = observe(app, hosts, asked, None, more)
         after = app.store.records()  # what is on a host was recorded before: so what these do not have is nobody's
         if _fabrics(app, after, here) == made:
-            return _judged(app, _Look(asked, keys), grounds.chart(made, seen), seen, after)
+            volumes = diagnose.volumes(app, asked) if deep else ()
+            return _judged(app, _Look(asked, keys, made, volumes), seen, after)
     raise grounds.changing()
 
 
@@ -90,19 +95,19 @@ def _fabrics(app: App, records: Sequence[Record], hosts: Collection[str]) -> dic
     return {name: made.get(name, Fabric(name, app.store.lineage)) for name in hosts}
 
 
-def _judged(app: App, look: _Look, ground: Mapping[str, Groundwork], seen: Mapping[str, Observation], after: Sequence[Record]) -> Verdict:
+def _judged(app: App, look: _Look, seen: Mapping[str, Observation], after: Sequence[Record]) -> Verdict:
     now = {record.instance.uuid: record for record in after}
     books = Books(now, app.store.lineage, _Issued(app))
     skipped = {record.instance.name: why for record in look.asked if (why := _busy(record, now.get(record.instance.uuid)))}
-    findings: list[Finding] = []
+    findings = list(look.volumes)
     left: dict[str, tuple[Leak, ...]] = {}
     for name, each in seen.items():
         if each.error:
-            findings += [] if _lost(each.error) else [_silent(name, each.error)]
+            findings += [] if _lost(each.error) else [diagnosis.silent(name, each.error)]
             continue
         here = [record for record in look.asked if record.instance.host == name and record.instance.name not in skipped]
-        findings += [finding for record in here for finding in _of(record, each.facts)]
-        findings += _shared(ground[name])
+        findings += [finding for record in here for finding in diagnosis.diagnose(record, each.facts)]
+        findings += diagnosis.shared(look.made[name], each.facts)
         left[name], told = leaks.find(each.host, look.keys[name], each.facts, books)
         findings += told
     return Verdict(
@@ -112,16 +117,13 @@ def _judged(app: App, look: _Look, ground: Mapping[str, Groundwork], seen: Mappi
         {name: str(each.error) for name, each in seen.items() if each.error and _lost(each.error)},
         look.asked,
         {name: each.facts for name, each in seen.items() if not each.error},
-        ground,
+        grounds.chart(look.made, seen),
         left,
     )
 
 
-def _of(record: Record, facts: Facts) -> tuple[Finding, ...]:
-    """Of one instance: first whether it runs as recorded; of one that does not, nothing else is said."""
-    if found := power_state.judge(record, facts):
-        return (found,)
-    return diagnosis.diagnose(record, facts) if record.state == "ACTIVE" else ()
+def _needs(record: Record, deep: bool) -> tuple[Key, ...]:
+    return (*power_state.needs(record), *(diagnosis.needs(record.instance) if deep else ()))
 
 
 class _Issued:
@@ -144,41 +146,9 @@ def _busy(record: Record, now: Record | None) -> str:
     if (now.state, now.updated_at) != (record.state, record.updated_at):
         return f"it went from {record.state} to {now.state} meanwhile"
     state = TABLE.state(now.state)
-    if state.name == "ERROR":
-        return f"it is in ERROR: {now.fault or 'nobody knows why'}"
     return f"it is in {now.state}: a run has it in hand, or left it so" if state.busy or state.name == TABLE.initial else ""
 
 
 def _lost(error: errors.HostError) -> bool:
     """Whether nothing is known of the host: no connection is no finding."""
     return isinstance(error, errors.Unreachable | errors.OutcomeUnknown)
-
-
-def _silent(host: str, error: errors.HostError) -> Finding:
-    return Finding(
-        "host", host, host, "does-not-tell", f"{error.what}: {error.why}", Repair.CANNOT, error.hint or "see `orchestrator doctor`"
-    )
-
-
-def _shared(ground: Groundwork) -> list[Finding]:
-    """What the host's instances share and is not there as it is to be, or is there and nothing needs it."""
-    host = ground.fabric.host
-    if ground.problem:
-        return [
-            Finding(
-                "host", host, host, "cannot-be-shared", f"{ground.problem.what}: {ground.problem.why}", Repair.CANNOT, ground.problem.hint
-            )
-        ]
-    return [
-        Finding(
-            "network",
-            host,
-            host,
-            leg.step.rpartition(".")[2].replace("_", "-"),
-            leg.why,
-            Repair.LIVE,
-            f"{len(leg.actions)} commands on the host",
-        )
-        for leg in ground.legs
-        if leg.actions
-    ]

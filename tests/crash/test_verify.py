@@ -34,7 +34,7 @@ class Verifying(World, frozen=True):
     def _do(self, app: App, fleet: FakeFleet, verb: str) -> Report:
         if verb != "verify":
             return super()._do(app, fleet, verb)
-        report = mend.mend(app, "verify", verify(app, list(app.inventory.hosts.values())), mend.WITHOUT_REBOOTS)
+        report = mend.mend(app, "verify", verify(app, list(app.inventory.hosts.values())), mend.ASKED)
         return report or Report("", ())
 
 
@@ -48,7 +48,7 @@ def damaged(folder: Path) -> Verifying:
     store.close()
     fleet = world.fleet()
     state, uuid = fleet.hosts[HOST], names.instance_id(lineage, 1)
-    mark = f"<domain><metadata><orchestrator:instance lineage='{lineage}' digest='{'0' * 64}'/></metadata></domain>"
+    mark = f"<domain><metadata><orchestrator:instance xmlns:orchestrator='urn:orchestrator:instance:1' lineage='{lineage}' digest='{'0' * 64}'/></metadata></domain>"
     state.domains["instance-00000001"] = Domain("instance-00000001", uuid, mark, "running")
     state.files |= {f"{PATH}/{uuid}": Directory(), f"{PATH}/{uuid}/disk": File(b"data")}
     state.links["brqdead"] = Link("bridge", True, alias=names.owner(lineage))
