@@ -28,6 +28,7 @@ from orchestrator.services.report import Report
 from orchestrator.services.rolling import Roll, untouched
 
 VERB = "hard-reboot"
+LET_RUN = "it runs since its host booted, and is let run while the host is brought back"
 
 
 def act(app: App, names: Sequence[str], named: bool = True, pace: Play | None = None) -> Report:
@@ -61,11 +62,12 @@ def act(app: App, names: Sequence[str], named: bool = True, pace: Play | None = 
         if not done.ended:
             follows = grounds.follow(app, context, carry.rounds, (stale - scene.seen.keys()) | failed | scene.unreachable.keys())
             done.hosts = grounds.merged(done.hosts, follows)
+        let = {each.name: LET_RUN for each in plan.changes if each.verb == decide.NOTHING and each.host in back}
         states = {record.instance.name: record.state for record in app.store.records()}
         found = tuple(done.outcomes.get(change.name) or untouched(change, states.get(change.name, "")) for change in plan.changes)
         trips = {name: app.transport.trips(name) for name in scene.seen}
         hosts = (*done.hosts.values(), *storage.outcomes(lost))
-        return Report(run.id, found, scene.unreachable, trips, hosts=hosts, ended=done.ended, left=left | ended)
+        return Report(run.id, found, scene.unreachable, trips, hosts=hosts, ended=done.ended, left=let | left | ended)
 
     return running.run(app, VERB, names, work)
 
@@ -89,8 +91,9 @@ class _Scene(Struct, frozen=True):
 
         Where others brought everything back, there is nothing left of it.
         """
-        over = {run.id for run in app.store.runs() if run.status == "ok"}
-        booted = {each.name: each.body for each in app.store.resources(BOOTED) if each.name in self.seen and each.body not in over}
+        booted = {each.name: each.body for each in app.store.resources(BOOTED) if each.name in self.seen}
+        over = {run.id for run in app.store.runs() if run.status == "ok"} if booted else set()
+        booted = {name: by for name, by in booted.items() if by not in over}
         asked = {record.instance.host for record in going if booted.get(record.instance.host) == "" and self._asks(record)}
         return frozenset(name for name, by in booted.items() if by or name in asked)
 
