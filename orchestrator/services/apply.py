@@ -123,13 +123,21 @@ def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None, anew:
             continue
         if lost.keys() - plan.lost.keys():
             continue  # what was to have them is left as it is
-        app.store.commit(run, [*_noted(app, desired), *map(Amend, plan.amended), *grounds.noted(app, plan.ground)])
         try:
+            _amend(app, run, desired, plan)
             app.store.place(run, lambda seen, plan=plan, choose=choose: _same(plan.placements, choose(seen)))  # type: ignore[misc]
         except _Overtaken:
             continue
         return plan
     raise errors.Conflict("placement failed", why="other runs kept taking the places that were planned", hint="run it again")
+
+
+def _amend(app: App, run: Run, desired: Desired, plan: Plan) -> None:
+    """What the playbook changes of what is recorded. An address that a new port was to have may be another's by now."""
+    try:
+        app.store.commit(run, [*_noted(app, desired), *map(Amend, plan.amended), *grounds.noted(app, plan.ground)])
+    except errors.Conflict as overtaken:
+        raise _Overtaken from overtaken
 
 
 def _volumes(app: App, run: Run, desired: Desired, lost: Mapping[str, Lost]) -> Mapping[str, Lost]:

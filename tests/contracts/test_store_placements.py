@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model import errors
 from orchestrator.model.decision import Decision
@@ -91,3 +92,18 @@ def test_two_of_one_placement_may_not_share_an_address(store: ports.Store) -> No
     with pytest.raises(errors.Conflict, match=r"web2.*web1"):
         placed(store, run, samples.new("web1", samples.port("a", "10.0.0.5")), samples.new("web2", samples.port("a", "10.0.0.5")))
     assert store.records() == ()
+
+
+def test_a_port_that_comes_takes_nothing_of_anothers_and_one_that_left_frees_all(store: ports.Store) -> None:  # noqa: F811
+    run = store.begin("apply", ["web1", "web2"])
+    port = samples.port("private", "10.0.0.5")
+    first, second = samples.new("web1", port), samples.new("web2", samples.port())
+    store.place(run, lambda seen: [samples.placement(first), samples.placement(second)])
+    for other, claim in (({"fixed_ips": ()}, "MAC address"), ({"mac": "fa:16:3e:99:99:99"}, "fixed IP")):
+        taken = replace(port, id="another", **other)
+        with pytest.raises(errors.Conflict, match=f"{claim}.*is taken"):
+            store.commit(run, [writes.Amend(replace(second, ports=(*second.ports, taken)))])
+    assert [record.instance for record in store.records()] == [first, second]
+    more = replace(second, ports=(*second.ports, replace(port, id="another")))
+    store.commit(run, [writes.Amend(replace(first, ports=())), writes.Amend(more)])
+    assert [record.instance.ports for record in store.records()] == [(), more.ports]
