@@ -119,7 +119,7 @@ def settle(ground: Ground, facts: Facts, names: Collection[str] = ()) -> tuple[t
     unfit |= strangers
     whole = {uuid: each for uuid, each in ours.items() if uuid not in unfit}
     inherit = _inherit(ground.known, lineage, whole)
-    taken = _Taken(ground.known)
+    taken = _Taken(ground)
     found = _each(tuple(whole), lambda uuid: taken.checked(_remembered(ground, whole[uuid], facts, lineage)), unfit)
     made = _each(tuple(shapes), lambda uuid: taken.checked(_bound(ground, shapes[uuid], facts, inherit, taken)), unfit)
     candidates = [Candidate(each, "STOPPED" if _state(domains, uuid) in OFF else "ACTIVE", True) for uuid, each in found.items()]
@@ -162,9 +162,11 @@ def _inherit(known: Snapshot, lineage: str, ours: Mapping[str, Instance]) -> Inh
 
 
 class _Taken:
-    """What instances and volumes have, each once; the next volume's number."""
+    """What instances and volumes have, each once; how many volumes came to be; the networks that are known by name."""
 
-    def __init__(self, known: Snapshot) -> None:
+    def __init__(self, ground: Ground) -> None:
+        known = ground.known
+        self.networks = {**ground.networks, **{name: each for record in known.records for name, each in record.instance.networks.items()}}
         self.claims = {claim: record.instance.name for record in known.records for claim in _claims(record.instance)}
         self.volumes = {each.volume.name: each.volume for each in known.volumes}
         self._statuses = {each.volume.id: each.status for each in known.volumes}
@@ -183,6 +185,7 @@ class _Taken:
         self.volumes |= {each.volume.name: each.volume for each in instance.volumes}
         self._statuses |= {each.volume.id: "in-use" for each in instance.volumes}
         self.added += len(instance.volumes)
+        self.networks = {**instance.networks, **self.networks}
         return instance
 
 
@@ -203,5 +206,5 @@ def _remembered(ground: Ground, found: Instance, facts: Facts, lineage: str) -> 
 
 def _bound(ground: Ground, found: Shape, facts: Facts, inherit: Inherit, taken: _Taken) -> Instance:
     names = {claim.removeprefix("name ").strip("'") for claim in taken.claims if claim.startswith("name ")}
-    to = Surroundings(ground.host, inherit.lineage, ground.networks, names, taken.volumes, inherit.next_volume + taken.added)
+    to = Surroundings(ground.host, inherit.lineage, taken.networks, names, taken.volumes, inherit.next_volume + taken.added)
     return adoption.bind(found, to, facts)
