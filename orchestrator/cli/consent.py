@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from orchestrator.cli import output
 from orchestrator.cli.wiring import Wiring
@@ -22,14 +23,12 @@ def ask(wiring: Wiring, desired: Desired) -> frozenset[str]:
     from orchestrator.services import edits as service
 
     app = wiring.app()
-    found = service.of(app, app.store.snapshot(), desired)
-    said = frozenset[str]()
-    for kind, word in changes.CONSENTS.items():
-        held = [(name, edit) for name, edits in found.items() for edit in edits if edit.kind is kind and not changes.allowed(kind, said)]
-        if not any(edit.held == changes.missing(kind) for _, edit in held):
-            continue
-        for name, edit in held:
-            output.tell(f"instance {name}: {edit}")
-        if click.confirm(f"Make these ({kind.value})?", err=True):
+    seen, said = app.store.snapshot(), frozenset[str]()
+    for kind, word in sorted(changes.CONSENTS.items(), key=lambda each: each[0] is changes.REBOOT):  # a reboot may come with another
+        found = service.of(structs.replace(app, allow=said), seen, desired)
+        held = [f"instance {name}: {edit}" for name, edits in found.items() for edit in edits if edit.held == changes.missing(kind)]
+        for line in held:
+            output.tell(line)
+        if held and click.confirm(f"Make these ({kind.value})?", err=True):
             said |= {word}
     return said

@@ -19,14 +19,17 @@ MADE_ANEW = ("disk.config", "nvram.fd")
 
 
 def held(record: Record, edits: Sequence[Edit], consents: Set[str]) -> tuple[Edit, ...]:
-    """The edits, each with why it is not done now, where it is not."""
+    """The edits, each with why it is not done now, where it is not. An instance whose disks are made anew boots: its other changes may use that."""
     way = f"an earlier run left it in {record.state}: apply again once that is finished" if compare.busy(record) else ""
-    found = tuple(
-        edit
-        if edit.field in changes.HOSTS
-        else structs.replace(edit, held=way or ("" if changes.allowed(edit.kind, consents) else changes.missing(edit.kind)))
-        for edit in edits
-    )
+    boots = any(edit.kind in (REBUILD, DESTROY) and changes.allowed(edit.kind, consents) for edit in edits)
+
+    def why(edit: Edit) -> str:
+        if edit.field in changes.HOSTS:
+            return ""
+        consented = changes.allowed(edit.kind, consents) or (boots and edit.kind is REBOOT)
+        return way or ("" if consented else changes.missing(edit.kind))
+
+    found = tuple(structs.replace(edit, held=why(edit)) for edit in edits)
     rest = {edit.field: edit.held for edit in found if edit.held and edit.field.startswith("flavor.")}
     return tuple(structs.replace(edit, held=next(iter(rest.values()))) if edit.field == "flavor" and rest else edit for edit in found)
 

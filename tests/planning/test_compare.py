@@ -157,6 +157,12 @@ def test_a_new_disk_takes_no_volumes_name() -> None:
     assert [disk.device for disk in made.disks] == ["vda", "vdc"]
 
 
+def test_a_rebuild_takes_what_waits_for_a_reboot_along_and_another_instance_does_not() -> None:
+    larger = replace(FLAVOR, ram=256, disk=0)
+    assert flavored(larger, "destroy").flavor == larger
+    assert flavored(larger, "rebuild") == replace(MADE, launched=True)
+
+
 def test_another_image_is_a_rebuild() -> None:
     debian = replace(MADE.image, name="debian", digest="0" * 64)
     world, request = replace(WORLD, images={"debian": debian}), replace(SAME, image="debian", user_data="new")
