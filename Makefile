@@ -53,7 +53,7 @@ check: install ## ruff, mypy --strict, import-linter
 	$(VENV)/bin/lint-imports --no-cache
 
 .PHONY: test
-test: EXTRA := ceph-common ceph-mon ceph-osd libxml2-utils wget sudo tcsh fish isc-dhcp-client postgresql libvirt-dev pkg-config gcc libc6-dev python3-dev
+test: EXTRA := ceph-common ceph-mon ceph-osd libxml2-utils wget sudo tcsh fish isc-dhcp-client postgresql virtinst libvirt-dev pkg-config gcc libc6-dev python3-dev
 test: packages install ## every test, end to end on practice hosts included (root)
 	@$(VENV)/bin/python -c 'import libvirt' 2>/dev/null || $(VENV)/bin/pip install -q --disable-pip-version-check -e '.[libvirt]'
 	$(SUDO) $(VENV)/bin/pytest
