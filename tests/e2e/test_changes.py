@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.e2e import guests
 from tests.e2e.conftest import Operator, wait
 
@@ -81,4 +83,18 @@ def test_an_entry_is_edited_while_its_guest_runs(operator: Operator) -> None:
     wait(lambda: ("GUEST UP boots=1" in operator("logs", "vm").stdout.rpartition("GUEST UP boots=2")[2] and "anew") or "", 60)
     after = operator.instances()["vm"]
     assert (after["uuid"], after["addresses"], after["state"]) == (before["uuid"], before["addresses"], "ACTIVE")
+    assert "No changes" in operator("plan", path).stdout
+
+
+def test_a_guest_that_lets_go_of_nothing_keeps_its_port_until_it_is_rebooted(operator: Operator, halting_image: Path) -> None:
+    """It has no system that could: a port stays the guest's, and its address too, for as long as QEMU has it."""
+    site = Site(operator)
+    both = "{network: flat}, {network: flat, fixed_ip: 10.66.0.99}"
+    operator("apply", site.edit(source=str(halting_image), networks=both))
+    pid, path = site.pid(), site.edit(networks="{network: flat}")
+    assert "does not let go" in operator("apply", path, code=3).stderr
+    assert (site.pid(), operator.instances()["vm"]["state"]) == (pid, "ACTIVE")
+    assert "10.66.0.99" in operator("get", "ports").stdout
+    operator("hard-reboot", "vm")
+    assert "10.66.0.99" not in operator("get", "ports").stdout
     assert "No changes" in operator("plan", path).stdout

@@ -183,6 +183,17 @@ def test_a_port_that_the_guest_does_not_let_go_of_keeps_its_address(site: Site) 
     assert len(site.record("vm").instance.ports) == 1
 
 
+def test_a_hard_reboot_takes_a_port_away_that_the_guest_kept(site: Site) -> None:
+    settle(site, ported(site.desired("vm"), "private", "office"))
+    site.fleet.hosts[site.record("vm").instance.host].deaf.add(domain(site).name)
+    settle(site, ported(site.desired("vm"), "office"))
+    assert lifecycle.act(site.app, "hard-reboot", ["vm"]).exit_code == 0
+    ports = site.record("vm").instance.ports
+    assert [(port.network, port.status) for port in ports] == [("office", "")]
+    assert domain(site).taps == (ports[0].tap,)
+    assert plan.plan(site.app, ported(site.desired("vm"), "office"))[0].empty
+
+
 def test_ports_of_who_is_off_come_and_go_with_its_definition(site: Site) -> None:
     settle(site, site.desired("vm"))
     settle(site, site.desired("vm", state="stopped"))
