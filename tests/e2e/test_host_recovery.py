@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
@@ -80,8 +81,11 @@ def counting_disk(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A lab of its own: others' hosts are not to be rebooted under them."""
-    yield roomy(conftest.lab_up(NAME, 2))
-    conftest.lab_down(NAME)
+    conftest.ROOT.mkdir(parents=True, exist_ok=True)
+    with (conftest.ROOT / f".{NAME}.tests").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield roomy(conftest.lab_up(NAME, 2))
+        conftest.lab_down(NAME)
 
 
 def roomy(lab: Lab) -> Lab:
@@ -216,3 +220,20 @@ def test_one_command_brings_back_what_ran_and_nothing_else(operator: Operator, c
     bare = loop_of_starts(operator, (*KERNELS, *SECTORS))
     with capsys.disabled():
         print(f"\n15 guests on 2 hosts back in {took:.1f} s; a bare loop of `virsh start` takes {bare:.1f} s: ratio {took / bare:.2f}")
+
+
+def test_processes_that_libvirt_has_forgotten_are_not_started_beside(operator: Operator) -> None:
+    """libvirt's files in /run wiped while QEMU lives: it calls the guests off, and would start each again on disks that are open."""
+    operator = Operator(roomy(conftest.lab_up(NAME, 2)), operator.folder)
+    host = list(operator.lab.hosts)[1]
+    operator.lab.script(host, "kill -9 $(cat /run/libvirtd.pid); sleep 0.2; rm -rf /run/libvirt/qemu; libvirtd --daemon")
+    operator.lab.script(host, "n=0; until virsh -q list >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 100 ] || exit 1; sleep 0.2; done")
+    there = {name for name, each in operator.instances().items() if each["host"] == host} - set(STOPPED)
+    assert not there & running(operator), "libvirt knows of none"
+    processes = "pgrep -f -c -- '[q]emu-system.* -uuid '"
+    starts, alive, journal = operator.lab.starts(host), operator.lab.script(host, processes), operator.lab.journal()
+    done = operator("hard-reboot", "--host", host, code=3)
+    assert len(re.findall(r"unmanaged QEMU: process \d+ runs the guest", done.stderr)) == len(there)
+    assert operator.lab.starts(host) == starts, "no second start is issued"
+    assert operator.lab.script(host, processes) == alive, "nothing is ended"
+    assert "spawning.start_domain" not in since(operator.lab.journal(), journal)[host]
