@@ -13,7 +13,7 @@ WHOLE = "whole"
 
 # One fixed script, paths as its arguments: size, size by the manifest (`# BYTES ...`), path.
 SCRIPT = (
-    'for b; do s=$(stat -c "%F:%s" -- "$b") || continue; m=$(head -n 1 -- "$b.sha256" 2>/dev/null); '
+    "stat -c '%F:%s\t%n' -- \"$@\" | while IFS='\t' read -r s b; do m=; { read -r m <\"$b.sha256\"; } 2>/dev/null; "
     'case $m in "# "[0-9]*) m=${m#??}; m=${m%% *} ;; *) m= ;; esac; printf "%s\\t%s\\t%s\\n" "$s" "$m" "$b"; done'
 )
 

@@ -9,10 +9,12 @@ from msgspec import Struct
 from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
-# One fixed script; the path is its argument. The first existing parent stands for an instances_path that is not made yet.
+# One fixed script, which begins no process that the shell can do without. The path is its argument; the first existing parent stands for an instances_path
+# that is not made yet.
 SCRIPT = (
-    "cat /etc/machine-id /proc/sys/kernel/random/boot_id; nproc; grep MemTotal: /proc/meminfo; "
-    'p=$1; while [ -n "$p" ] && [ ! -d "$p" ]; do p=${p%/*}; done; df -P -B 1073741824 -- "${p:-/}" | tail -n 1; '
+    'first() { l=; read -r l <"$1"; [ -z "$l" ] || echo "$l"; }; first /etc/machine-id; first /proc/sys/kernel/random/boot_id; nproc; '
+    'while read -r k v u; do [ "$k" != MemTotal: ] || { echo "$k $v"; break; }; done </proc/meminfo; '
+    'p=$1; while [ -n "$p" ] && [ ! -d "$p" ]; do p=${p%/*}; done; df -P -B 1073741824 -- "${p:-/}" | { read -r l; read -r l; echo "$l"; }; '
     'for f in /var/lib/orchestrator/epochs/*; do [ ! -e "$f" ] || { read -r job <"$f"; echo "${f##*/} $job"; }; done'
 )
 

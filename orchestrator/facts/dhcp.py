@@ -23,11 +23,14 @@ PROCESSES = (
 )
 """Shell: the pids of the dnsmasq that reads our folder, wherever it is: one outlives its namespace's name. `procs`, if set, are all that it may be."""
 
+NAMESPACES = 'namespaces() { for each in /run/netns/*; do [ ! -e "$each" ] || echo "${each##*/}"; done; }'
+"""Shell: the names that ip(8) knows network namespaces by, without a process of its own."""
+
 # One fixed script, its arguments are data: owner, folder. Names of namespaces hold nothing that a shell would split or expand. No process is begun
 # for a lease, and all processes are looked through once, however many networks there are.
 SCRIPT = (
-    f"{PROCESSES}\n"
-    'names=$(ip netns list) || exit 1; [ ! -d "$2" ] || names="$names\n$(ls -- "$2")" || exit 1\n'
+    f"{PROCESSES}\n{NAMESPACES}\n"
+    'names=$(namespaces); [ ! -d "$2" ] || names="$names\n$(ls -- "$2")" || exit 1\n'
     "! command -v dnsmasq >/dev/null || echo dnsmasq\n"
     'case $names in *"$1-net-"*) ;; *) exit 0 ;; esac\n'
     'procs=$(grep -lszF -e "--dhcp-hostsfile=$2/$1-net-" /proc/[0-9]*/cmdline)\n'

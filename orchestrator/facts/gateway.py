@@ -21,13 +21,14 @@ CHAINS = (("filter", ("INPUT", "FORWARD")), ("nat", ("POSTROUTING",)))
 # One fixed script, its arguments are data: owner, transit network. Where there is no iptables there are no rules; where it fails, there is no answer.
 # Most hosts have neither rules nor namespaces of ours: there, as few processes are begun as can tell.
 SCRIPT = (
+    f"{dhcp.NAMESPACES}\n"
     'rules() { ! command -v iptables-save >/dev/null || iptables-save "$@"; }\n'
     "! command -v iptables-restore >/dev/null || echo iptables\n"
     'forward=; read -r forward </proc/sys/net/ipv4/ip_forward; echo "forward $forward"\n'
     'ip -4 -o address show to "$2" | while read -r _ d _ a _; do echo "near ${d%@*} ${a%/*}"; done\n'
     'r=$(rules) || exit 1; case $r in *" $1gw-"*) for t in filter nat; do r=$(rules -t $t) || exit 1; '
     'printf "%s\\n" "$r" | grep -e "^-A $1gw-" -e "^-A [A-Z]* -j $1gw-" | sed "s/^/outside $t /"; done ;; esac\n'
-    'names=$(ip netns list) || exit 1; case $names in *"$1-net-"*) ;; *) echo end-of-gateways; exit ;; esac; printf "%s\\n" "$names" | '
+    'names=$(namespaces); case $names in *"$1-net-"*) ;; *) echo end-of-gateways; exit ;; esac; printf "%s\\n" "$names" | '
     f'sed -n "s/^\\($1-net-[0-9a-f-]\\{{{dhcp.DIGITS}\\}}\\)\\( .*\\)\\{{0,1\\}}\\$/\\1/p" | sort | while read -r n; do\n'
     f'i=${{n##*-net-}} d=gw${{n##*-net-}}; a=$(ip -n "$n" -4 -o address show dev {OUT} 2>/dev/null) || continue\n'
     'echo "network $i"; set -- $a; [ "$#" -lt 4 ] || echo "far ${4%/*}"\n'

@@ -19,18 +19,20 @@ FOREIGN = "*"
 """One or more rules of somebody else's, in a row."""
 
 # Of what others have there, only the rules of built-in chains matter: whether any comes before ours. "=" begins what is no rule.
+MATTERS = r"^[*]|^:orc[0-9a-f]{6}-|^-A (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|BROUTING|orc[0-9a-f]{6}-)"
 SCRIPT = (
     packed.SEND
-    + """
+    + f"""
 n='
 '
-if all=$("$1-save" 2>&1); then all=$(printf '%s\\n' "$all" | grep -E \
-'^[*]|^:orc[0-9a-f]{6}-|^-A (PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|BROUTING|orc[0-9a-f]{6}-)')
+if all=$("$1-save" 2>&1); then [ "${{#all}}" -lt 65536 ] || all=$(printf '%s\\n' "$all" | grep -E '{MATTERS}')
 else all="= trouble $(echo "$all" | tr '\\n' ' ')"; fi
-send "= $1${all:+$n$all}$n= end"
+send "= $1${{all:+$n$all}}$n= end"
 """
 )
+"""What does not matter is left out where it is, if it is much: little of it is cheaper sent than looked through."""
 
+OF_MATTER = re.compile(MATTERS)
 HOOK = re.compile(r"-j (orc[0-9a-f]{6}-\S+)")
 NETBASE = """
 hopopt 0  igmp 2  ggp 3  ipencap 4  st 5  egp 8  igp 9  pup 12  hmp 20  xns-idp 22  rdp 27  iso-tp4 29  dccp 33  xtp 36  ddp 37
@@ -149,7 +151,7 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Rules]:
     for line in (line for record in records for line in _lines(record)[:-1]):
         if line.startswith("= ") and line[2:] in said:
             tool = line[2:]
-        else:
+        elif line.startswith("= ") or OF_MATTER.match(line):
             said[tool].append(line)
     return {key: _rules(said[key.tool], key.owner) for key in keys}
 
