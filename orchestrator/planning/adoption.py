@@ -194,6 +194,11 @@ def bind(found: Shape, to: Surroundings, facts: Facts) -> Instance:
     name = instance_name(found.name)
     if name in to.instances:
         raise UnfitError(f"an instance is called {name!r} already (`virsh domrename` gives it another name)")
+    directory = f"{to.host.instances_path}/{found.uuid}"
+    if inside := next((each.path for each in found.disks if each.path.startswith(f"{directory}/")), ""):
+        raise UnfitError(
+            f"its disk {inside} is in the directory that goes with an instance, and a disk that others made stays: move it out"
+        )
     networks = [_network(each, to, facts) for each in found.interfaces]
     ports = tuple(
         Port(str(uuid.uuid5(uuid.UUID(found.uuid), f"port/{number}")), network.name, each.mac, "", each.bridge, port_security=False)
@@ -204,7 +209,7 @@ def bind(found: Shape, to: Surroundings, facts: Facts) -> Instance:
         name=name,
         domain=found.name,
         host=to.host.name,
-        directory=f"{to.host.instances_path}/{found.uuid}",
+        directory=directory,
         virt_type=found.virt_type,
         lineage=to.lineage,
         flavor=Flavor(f"adopted-{found.vcpus}-{found.memory_mb}", found.vcpus, found.memory_mb, 1),

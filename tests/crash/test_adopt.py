@@ -17,7 +17,7 @@ from tests.crash import harness
 from tests.crash.harness import HOST, World
 from tests.crash.test_crash_points import memory  # noqa: F401  # a fixture
 from tests.fakes.host import FakeFleet
-from tests.scenarios.test_adopt import foreign
+from tests.samples.adopted import foreign
 
 
 class AdoptWorld(World, frozen=True):

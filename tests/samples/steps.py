@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from orchestrator.model import desired
-from tests.samples import change_steps, events, instances, volume_steps
+from tests.samples import adopted_steps, change_steps, events, instances, volume_steps
 from tests.samples.situations import Case
 
 PLAIN = instances.new(1, instances.port(1))
@@ -147,4 +147,4 @@ TEARDOWN = (
     Case(REMOVE, "half_removed", PLAIN, events.half_removed, after=DISKS),
     Case(REMOVE, "made_again_meanwhile", PLAIN, events.both(events.half_removed, events.directory), after=DISKS),
 )
-CASES = NETWORKING + BLOCK_DEVICE_MAPPING + SPAWNING + TEARDOWN + volume_steps.CASES + change_steps.CASES
+CASES = NETWORKING + BLOCK_DEVICE_MAPPING + SPAWNING + TEARDOWN + volume_steps.CASES + change_steps.CASES + adopted_steps.CASES

@@ -16,54 +16,8 @@ from orchestrator.model.host import Inventory
 from orchestrator.services import adopt, apply, volumes
 from orchestrator.services.app import App
 from tests.crash.harness import Clock, Ids
-from tests.fakes import libvirt
-from tests.fakes.state import Domain, File, Link, State
+from tests.samples.adopted import foreign
 from tests.scenarios.conftest import Patient, Site, build
-
-UUID = "f0f0f0f0-aaaa-4bbb-8ccc-00000000000{}"
-XML = """<domain type='qemu'>
-  <name>{name}</name>
-  <uuid>{uuid}</uuid>
-  <metadata>
-    <libosinfo:libosinfo xmlns:libosinfo="http://libosinfo.org/xmlns/libvirt/domain/1.0"/>
-  </metadata>
-  <memory unit='KiB'>131072</memory>
-  <vcpu placement='static'>2</vcpu>
-  <os>
-    <type arch='x86_64' machine='q35'>hvm</type>
-  </os>
-  <devices>
-    <disk type='file' device='disk'>
-      <driver name='qemu' type='{form}'/>
-      <source file='/srv/{name}.img'/>
-      <target dev='sda' bus='sata'/>
-    </disk>
-    <disk type='file' device='cdrom'>
-      <target dev='sdb' bus='sata'/>
-      <readonly/>
-    </disk>
-    <interface type='bridge'>
-      <mac address='52:54:00:00:00:0{number}'/>
-      <source bridge='br-phys0'/>
-      <model type='e1000'/>
-    </interface>
-    <graphics type='spice' autoport='yes'/>
-    <sound model='ich9'/>{more}
-  </devices>
-</domain>
-"""
-
-
-def foreign(state: State, number: int, *, name: str = "", form: str = "raw", more: str = "", start: bool = True) -> Domain:
-    """A domain that somebody else made, on a bridge that somebody else made."""
-    name, identity = name or f"theirs{number}", UUID.format(number)
-    state.links.setdefault("br-phys0", Link("bridge", True))
-    state.files[f"/srv/{name}.img"] = File(b"theirs", 3 << 20)
-    xml = XML.format(name=name, uuid=identity, number=number, form=form, more=more)
-    state.domains[name] = Domain(name, identity, xml)
-    if start:
-        assert libvirt.VERBS["start"](state, state.domains[name]).code == 0
-    return state.domains[name]
 
 
 @pytest.fixture
@@ -145,6 +99,7 @@ def test_a_plan_of_what_was_written_is_empty(site: Site) -> None:
         ),
         ({"more": "\n    <disk type='block' device='disk'><source dev='/dev/sdz'/><target dev='vdb'/></disk>"}, "of type block"),
         ({"form": "qcow2"}, "no qcow2 file"),
+        ({"at": "/var/lib/nova/instances/f0f0f0f0-aaaa-4bbb-8ccc-000000000001/disk"}, "goes with an instance"),
         ({"form": "vmdk"}, "is vmdk"),
         ({"name": "a b"}, "could be read as something else"),
         ({"name": "17"}, "could be read as something else"),
