@@ -21,7 +21,13 @@ def volumes(all_entries: catalog.Catalog) -> dict[str, desired.Volume]:
     }
 
 
-def check_attachments(all_entries: catalog.Catalog, found: findings.Findings) -> None:
+def check(all_entries: catalog.Catalog, found: findings.Findings) -> None:
+    """Notes what volumes cannot be, and what instances cannot do with them."""
+    _check_attachments(all_entries, found)
+    _check_paths(all_entries, found)
+
+
+def _check_attachments(all_entries: catalog.Catalog, found: findings.Findings) -> None:
     """Notes volumes that are attached twice, and instances that could not boot (absent instances have no volumes)."""
     taken: dict[str, tuple[str, mark.Mark]] = {}
     for entry, declared in catalog.entries_of(all_entries, "instances", entries.InstanceEntry):
@@ -39,7 +45,7 @@ def check_attachments(all_entries: catalog.Catalog, found: findings.Findings) ->
         _check_boot(entry, declared, all_entries["volumes"], found)
 
 
-def check_paths(all_entries: catalog.Catalog, found: findings.Findings) -> None:
+def _check_paths(all_entries: catalog.Catalog, found: findings.Findings) -> None:
     """Notes volumes that are to be a file that is there, and something else besides."""
     for entry, declared in catalog.entries_of(all_entries, "volumes", entries.VolumeEntry):
         if entry.path is not None and (entry.backend != "local" or entry.image is not None):
