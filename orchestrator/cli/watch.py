@@ -28,7 +28,7 @@ POLICIES = {"report": "NOTHING", "live": "LIVE", "all": "ALL"}
     type=click.Choice(list(POLICIES)),
     default="live",
     show_default=True,
-    help="What is done unasked: nothing; what touches no running guest, and restart policies; everything that can be mended, reboots included.",
+    help="What is done unasked: nothing; what touches no running guest, and restart policies; what needs a start or a reboot as well.",
 )
 @click.option(
     "--interval",

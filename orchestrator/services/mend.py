@@ -62,7 +62,7 @@ class Work(Struct, frozen=True):
     @property
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.courses or self.ground or self.lanes or self.writes)
+        return bool(self.courses or self.ground or self.lanes or self.writes or self.told)
 
 
 class Restored(Struct, frozen=True):
@@ -122,7 +122,7 @@ def mend(app: App, verb: str, verdict: Verdict, allowed: Allowed, names: Collect
 
     def begin(owned: tuple[str, ...]) -> Report:
         def work(run: Run) -> Report:
-            again = verify(app, hosts, names)
+            again = verify(app, hosts, owned, run=run)
             return _done(app, run, again, plan(app, again, allowed, owned))
 
         return running.run(app, verb, owned, work)
@@ -148,13 +148,17 @@ def plan(app: App, verdict: Verdict, allowed: Allowed, owned: Collection[str] | 
         if name in verdict.skipped or host not in verdict.facts:
             continue
         sync = power.get(name)
-        if sync and sync.do is restart.Do.RESTART:
-            writes.append(restarts.remembered(record, known.get(record.instance.uuid, ()), now))
         if sync and len(sync.triggers) == 1 and sync.do in (restart.Do.STOPPED, restart.Do.GIVE_UP):
             writes.append(move := _move(record, sync))
             told.append(Outcome(name, host, move.dest, "changed" if sync.do is restart.Do.STOPPED else "failed", fault=move.fault or ""))
         elif triggers := _ways(record, sync, verdict, allowed):
-            courses.append(course.chart(record, triggers, verdict.facts[host], verdict.ground[host]))
+            charted = course.chart(record, triggers, verdict.facts[host], verdict.ground[host])
+            if charted.problem:  # it stays as it is, and so does the count of its restarts
+                told.append(Outcome(name, host, record.state, "failed", fault=str(charted.problem)))
+                continue
+            courses.append(charted)
+            if sync and sync.do is restart.Do.RESTART:
+                writes.append(restarts.remembered(record, known.get(record.instance.uuid, ()), now))
     ground = (
         {name: each for name, each in verdict.ground.items() if each.actions and not each.problem} if Repair.LIVE in allowed.repairs else {}
     )
@@ -180,11 +184,14 @@ def _ways(record: Record, sync: Sync | None, verdict: Verdict, allowed: Allowed)
 
 
 def _triggers(record: Record, findings: Sequence[Finding], allowed: Allowed) -> tuple[str, ...]:
-    """How an instance is mended: as its findings ask for, as far as that is allowed. One with anything that cannot be repaired is left whole."""
+    """How an instance is mended: as its findings ask for, as far as that is allowed. One with anything that cannot be repaired is left whole; and one
+    in ERROR is started, or rebooted, by an operator alone: its restart policy may have given it up.
+    """
     own = [finding for finding in findings if finding.name == record.instance.name and finding.host == record.instance.host]
     if any(finding.repair is Repair.CANNOT for finding in own):
         return ()
-    may = [finding for finding in own if finding.repair in allowed.repairs]
+    classes = allowed.repairs & {Repair.LIVE} if record.state == "ERROR" else allowed.repairs
+    may = [finding for finding in own if finding.repair in classes]
     return repair.triggers(record, may) if may else ()
 
 

@@ -16,6 +16,7 @@ from orchestrator.planning import diagnosis, groundwork, leaks, power_state
 from orchestrator.planning.diagnosis import Finding
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.leaks import Books, Leak
+from orchestrator.ports.store import Run
 from orchestrator.services import diagnose, grounds
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
@@ -66,10 +67,11 @@ class _Look(Struct, frozen=True):
     volumes: Sequence[Finding]
 
 
-def verify(app: App, hosts: Sequence[Host], names: Collection[str] | None = None, deep: bool = False) -> Verdict:
+def verify(app: App, hosts: Sequence[Host], names: Collection[str] | None = None, deep: bool = False, run: Run | None = None) -> Verdict:
     """One look at the hosts, one round trip to each: what is not as recorded of the instances there, or of those called `names`, and of the hosts.
 
-    `deep`: as a diagnosis looks, every byte of the images that disks rest on, and once more at hosts that keep volumes of theirs.
+    `deep`: as a diagnosis looks, every byte of the images that disks rest on, and once more at hosts that keep volumes of theirs. With a `run` that owns the
+    instances, what dead runs began of them is waited for, and the hosts count as seen.
 
     Raises Conflict when other runs keep changing what the hosts share.
     """
@@ -81,7 +83,7 @@ def verify(app: App, hosts: Sequence[Host], names: Collection[str] | None = None
         asked = tuple(record for record in before if record.instance.host in here and (names is None or record.instance.name in names))
         own = {name: [key for record in asked if record.instance.host == name for key in _needs(record, deep)] for name in here}
         more = {name: (*groundwork.needs(fabric), *leaks.needs(keys[name]), *own[name]) for name, fabric in made.items()}
-        seen = observe(app, hosts, asked, None, more)
+        seen = observe(app, hosts, asked, run, more)
         after = app.store.records()  # what is on a host was recorded before: so what these do not have is nobody's
         if _fabrics(app, after, here) == made:
             volumes = diagnose.volumes(app, asked) if deep else ()

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.model.host import Host
 from orchestrator.ports.events import Heard
+from orchestrator.ports.writes import Move
 from orchestrator.services import mend, watch
 from tests.crash.harness import Clock
 from tests.scenarios.conftest import Site
@@ -189,3 +190,41 @@ def test_what_cannot_be_mended_is_not_tried_all_the_time(site: Site) -> None:
     seen.end()
     assert seen.kinds("a").count("failed") == 1
     assert site.record("a").state == "ERROR"
+
+
+def test_guests_on_several_hosts_are_brought_back_side_by_side(site: Site) -> None:
+    site.apply("a", "b", "c", "d")
+    for name in "abcd":
+        crash(site, name)
+    app = replace(site.app, clock=Clock())
+    notes: list[watch.Note] = []
+    assert watch.watch(app, list(app.inventory.hosts.values()), watch.Options(mend.LIVE, once=True), None, notes.append) == 0
+    assert sorted(note.name for note in notes if note.kind == "changed" and note.name) == list("abcd")
+    assert {record.state for record in site.store.records()} == {"ACTIVE"}
+    assert site.starts() == 8
+
+
+def test_one_that_its_policy_gave_up_is_left_to_an_operator(site: Site) -> None:
+    site.apply("a")
+    run = site.store.begin("watch", ["a"])
+    uuid = site.record("a").instance.uuid
+    site.store.commit(
+        run, [Move(uuid, "give_up", "ACTIVE", "ERROR", "error", None, 6, "it crashed: restart_policy allows no more", clears=True)]
+    )
+    site.store.finish(run, "failed", "")
+    crash(site, "a")
+    assert once(site, mend.ALL)[0] == 2
+    assert (site.starts(), site.record("a").state) == (1, "ERROR")
+
+
+def test_a_host_that_booted_gets_its_networks_and_guests_back(site: Site) -> None:
+    site.apply("a", "b")
+    site.act("stop", "b")
+    for host in site.fleet.hosts:
+        site.fleet.reboot(host)
+    assert once(site, mend.LIVE)[0] == 0
+    assert (site.record("a").state, site.record("b").state) == ("ACTIVE", "STOPPED")
+    assert site.starts() == 3
+    trips = site.fleet.trips("n1")
+    assert once(site, mend.LIVE)[0] == 0
+    assert site.fleet.trips("n1") == trips + 1, "that it booted is known by now"
