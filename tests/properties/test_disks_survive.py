@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.commands.command import Action, Command, Transfer, Upload
+from orchestrator.model.decision import Decision
 from orchestrator.model.instance import Instance, Record
 from orchestrator.planning import course
 from orchestrator.states.steps.spawning import write_domain_xml
@@ -149,3 +150,19 @@ def test_a_lost_disk_is_told_and_never_made_again(verb: str, name: str) -> None:
     assert planned.problem
     assert "is missing" in str(planned.problem)
     assert "empty one will not be put in its place" in str(planned.problem)
+
+
+@pytest.mark.parametrize("renews", [(), ("disk",), ("disk.local", "disk.config")], ids=str)
+def test_a_rebuild_ends_what_was_given_up_and_nothing_else(renews: tuple[str, ...]) -> None:
+    """Under up to two events at once."""
+    given_up = replace(LAUNCHED, renews=renews)
+    record = Record(given_up, "ACTIVE", "active", None, 1, "active", None, Decision(), "", "")
+    for combination in (each for each in COMBINATIONS if len(each) < 3):
+        fleet = hosts(combination)
+        before = {path: file for path, file in data(fleet).items() if path.rpartition("/")[2] not in renews}
+        planned = course.chart(record, ("rebuild",), situations.look(fleet, course.needs(given_up)))
+        actions = () if planned.problem else planned.actions
+        named = {path for action in actions for path in touches(action)}
+        assert not {path for path in before if path in named}, combination
+        situations.run(fleet, actions)
+        assert {path: file for path, file in data(fleet).items() if path in before} == before, combination
