@@ -29,8 +29,9 @@ PLAY = """\
   security_groups:
     - {{name: web, rules: [{{direction: egress}}, {{direction: ingress, protocol: tcp, port: 80}}, {{direction: ingress, remote_group: web}}]}}
   instances:
-    - {{name: "{{{{ item[0] }}}}", host: "{{{{ item[1] }}}}", loop: [[vm, {here}], [beside, {here}], [far, {there}]], flavor: tiny, image: halt,
-       networks: [{{network: flat}}, {{network: tenant}}], security_groups: [web], config_drive: true}}
+    - {{name: vm, hosts: {here}, flavor: tiny, image: halt, networks: &ports [{{network: flat}}, {{network: tenant}}], security_groups: [web], config_drive: true}}
+    - {{name: beside, hosts: {here}, flavor: tiny, image: halt, networks: *ports, security_groups: [web]}}
+    - {{name: far, hosts: {there}, flavor: tiny, image: halt, networks: *ports, security_groups: [web]}}
 """
 
 
@@ -42,14 +43,11 @@ class Ward:
         self.host, there, *_ = lab.hosts
         self.operator("apply", self.operator.playbook("site.yaml", PLAY.format(image=image, here=self.host, there=there)))
         vm = self.operator.instances()["vm"]
-        ports = self.operator.json("get", "ports")
-        assert isinstance(ports, list)
-        first = next(port for port in ports if port["instance"] == "vm" and port["network"] == "flat")
         xml = lab.on(self.host, "virsh", "dumpxml", str(vm["uuid"]))
         domain = re.search(r"<name>(.*?)</name>", xml)
-        bridge = re.search(r"<source bridge='(br-phys1)'/>", xml)
+        plug = re.search(r"<source bridge='(br-phys1)'/>\s*<target dev='(tap[^']*)'/>", xml)
         assert domain
-        assert bridge
+        assert plug
         directory = f"/var/lib/nova/instances/{vm['uuid']}"
         base = lab.script(self.host, f"head -c 1024 {directory}/disk | grep -ao '/var/lib[^[:cntrl:]]*_base/[0-9a-f]*' | head -n 1").strip()
         owner = re.search(r"(orc[0-9a-f]{6})-FORWARD", lab.on(self.host, "iptables-save"))
@@ -59,10 +57,10 @@ class Ward:
             "domain": domain[1],
             "dir": directory,
             "base": base,
-            "tap": f"tap{str(first['id'])[:11]}",
-            "bridge": bridge[1],
+            "tap": plug[2],
+            "bridge": plug[1],
             "tunnel": "vxlan-77",
-            "port": str(first["id"])[:11],
+            "port": plug[2].removeprefix("tap"),
             "owner": owner[1],
         }
 
@@ -81,7 +79,7 @@ class Ward:
 
     def pids(self) -> list[str]:
         """Processes of all its guests."""
-        return self.lab.script(self.host, "cat /run/libvirt/qemu/*.pid | sort").split()
+        return sorted(self.lab.script(self.host, "for each in /run/libvirt/qemu/*.pid; do cat $each; echo; done").split())
 
 
 @pytest.fixture(scope="module")
