@@ -61,21 +61,27 @@ def diagnose(app: App, names: Sequence[str]) -> Diagnosis:
 def look(app: App, records: Sequence[Record], run: Run | None = None) -> Look:
     """One look at everything that the instances rest on. A `run` that owns them waits for what dead runs began there."""
     hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
-    kept = volumes(app, records)
+    kept, away = _kept(app, records)
     for _ in range(grounds.TRIES):
         made = _fabrics(app)
         more = {name: (*grounds.needs(made).get(name, ()), *_needs(records, name)) for name in (host.name for host in hosts)}
         seen = observe(app, hosts, records, run, more)
         if _fabrics(app) == made:
-            return _judged(records, made, seen, kept)
+            return _judged(records, made, seen, kept, away)
     raise grounds.changing()
 
 
 def volumes(app: App, records: Sequence[Record]) -> tuple[Finding, ...]:
     """What is wrong with the instances' volumes where they lie: a round trip to each host that keeps some for others."""
+    return _kept(app, records)[0]
+
+
+def _kept(app: App, records: Sequence[Record]) -> tuple[tuple[Finding, ...], dict[str, str]]:
+    """The same, and the hosts that keep volumes and were not reached."""
     wanted_there = [each.volume for record in records for each in record.instance.volumes if not each.leaving and _far(each.volume.backend)]
     changes, lost = storage.plan(app, wanted_there)
-    return (*_volumes(changes), *_gone(lost))
+    away = {each.volume.host: str(each.problem) for each in lost.values() if _lost(each.problem)}
+    return (*_volumes(changes), *_gone(lost)), away
 
 
 def _far(backend: str) -> bool:
@@ -91,7 +97,13 @@ def _needs(records: Sequence[Record], host: str) -> tuple[Key, ...]:
     return tuple(key for record in records if record.instance.host == host for key in diagnosis.needs(record.instance))
 
 
-def _judged(records: Sequence[Record], made: Mapping[str, Fabric], seen: Mapping[str, Observation], volumes: Sequence[Finding]) -> Look:
+def _judged(
+    records: Sequence[Record],
+    made: Mapping[str, Fabric],
+    seen: Mapping[str, Observation],
+    volumes: Sequence[Finding],
+    away: Mapping[str, str],
+) -> Look:
     own: dict[str, tuple[Finding, ...]] = {}
     others: list[Finding] = []
     for host, each in seen.items():
@@ -101,7 +113,7 @@ def _judged(records: Sequence[Record], made: Mapping[str, Fabric], seen: Mapping
             continue
         own |= {record.instance.name: diagnosis.diagnose(record, each.facts) for record in here}
         others += diagnosis.shared(made[host], each.facts) if host in made else ()
-    unreachable = {name: str(each.error) for name, each in seen.items() if each.error and _lost(each.error)}
+    unreachable = dict(away) | {name: str(each.error) for name, each in seen.items() if each.error and _lost(each.error)}
     return Look(tuple(records), own, (*others, *volumes), made, seen, unreachable)
 
 
@@ -129,4 +141,5 @@ def _gone(lost: Mapping[str, Lost]) -> list[Finding]:
             each.problem.hint,
         )
         for each in lost.values()
+        if not _lost(each.problem)
     ]

@@ -79,7 +79,7 @@ class Ward:
 
     def pids(self) -> list[str]:
         """Processes of all its guests."""
-        return sorted(self.lab.script(self.host, "for each in /run/libvirt/qemu/*.pid; do cat $each; echo; done").split())
+        return sorted(self.lab.script(self.host, "for each in /run/libvirt/qemu/instance-*.pid; do cat $each; echo; done").split())
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 import pytest
 
 from orchestrator.planning.diagnosis import Repair
+from orchestrator.ports.writes import Want
+from orchestrator.services import apply
+from tests.fakes import processes
 from tests.recovery.conftest import Ward
 from tests.samples.damages import DAMAGES, Damage
 
@@ -71,6 +74,63 @@ def test_what_needs_a_reboot_waits_for_a_yes(ward: Ward, damage: Damage) -> None
     assert done.exit_code == 2
     assert damage.cause in [finding.cause for finding in done.after.findings]
     assert ward.site.fleet.hosts["n1"].domains == before
+
+
+@pytest.mark.parametrize("verb", ["apply", "start", "stop", "hard-reboot"])
+def test_nothing_starts_beside_a_process_that_libvirt_has_forgotten(ward: Ward, verb: str) -> None:
+    """Nor is an instance recorded as stopped while it runs: ERROR, with the process's number."""
+    vm = ward.site.record("vm").instance
+    processes.forget(ward.site.fleet.hosts["n1"], ward.site.fleet.hosts["n1"].domains[vm.domain])
+    (pid,) = ward.site.fleet.hosts["n1"].strays
+    done = apply.apply(ward.site.app, ward.desired()) if verb == "apply" else ward.site.act(verb, "vm")
+    record = ward.site.record("vm")
+    assert (done.exit_code, record.state, ward.site.fleet.hosts["n1"].starts[vm.domain]) == (3, "ERROR", 1)
+    assert f"unmanaged QEMU: process {pid} " in str(record.fault)
+    assert ward.repair("vm").exit_code == 0
+    assert (ward.site.record("vm").state, ward.site.fleet.hosts["n1"].starts[vm.domain], ward.causes()) == ("ACTIVE", 2, [])
+
+
+def test_with_its_instance_goes_a_process_that_libvirt_has_forgotten(ward: Ward) -> None:
+    vm = ward.site.record("vm").instance
+    processes.forget(ward.site.fleet.hosts["n1"], ward.site.fleet.hosts["n1"].domains[vm.domain])
+    assert ward.site.act("destroy", "vm").exit_code == 0
+    assert ward.site.fleet.hosts["n1"].strays == {}
+
+
+def test_what_is_stopped_is_mended_and_stays_stopped(ward: Ward) -> None:
+    ward.site.act("stop", "vm")
+    vm = ward.site.record("vm").instance
+    for damage in (damage for damage in DAMAGES if damage.name in ("config_drive_missing", "redefined", "bridge_deleted")):
+        damage.inflict(ward.site.fleet, vm)
+    assert ward.repair().exit_code == 0
+    assert (ward.site.record("vm").state, ward.causes()) == ("STOPPED", [])
+    assert ward.site.fleet.hosts["n1"].starts[vm.domain] == 1
+
+
+def test_one_that_is_in_error_though_all_is_well_is_active_again(ward: Ward) -> None:
+    vm = ward.site.record("vm").instance
+    ward.site.fleet.fail("n1", "shut-down", stderr="no answer")
+    assert ward.site.act("stop", "vm").exit_code == 3
+    ward.site.fleet.heal("n1")
+    ward.site.app.store.commit(run := ward.site.app.store.begin("x", ["vm"], 0), [Want(vm.uuid, "active")])
+    ward.site.app.store.finish(run, "ok", "")
+    assert ward.causes() == ["in-error"]
+    pids = ward.pids()
+    assert ward.repair().exit_code == 0
+    assert (ward.site.record("vm").state, ward.pids(), ward.causes()) == ("ACTIVE", pids, [])
+
+
+def test_a_host_that_is_not_reached_is_neither_well_nor_ill(ward: Ward) -> None:
+    ward.site.fleet.unreachable("n1")
+    found = ward.diagnose()
+    assert (found.exit_code, found.findings, list(found.unreachable)) == (4, (), ["n1"])
+    assert ward.repair().exit_code == 4
+
+
+def test_one_round_trip_tells_all(ward: Ward) -> None:
+    before = ward.site.fleet.hosts["n2"].trips
+    assert ward.diagnose("far").exit_code == 0
+    assert ward.site.fleet.hosts["n2"].trips == before + 1
 
 
 def pairs(count: int = PAIRS) -> Sequence[tuple[Damage, Damage]]:
