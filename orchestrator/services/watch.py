@@ -85,6 +85,7 @@ class _Watch:
         self._places = {host.name: _Place(host) for host in hosts}
         self._tell, self._telling = tell, threading.Lock()
         self._names: dict[str, str] = {}  # of instances, by uuid
+        self._broken: Exception | None = None
         self._bell: queue.SimpleQueue[Heard | None] = queue.SimpleQueue()  # None: a look has ended
 
     def run(self, events: Events | None) -> int:
@@ -94,12 +95,14 @@ class _Watch:
         for place in self._places.values():
             if events:
                 events.listen(place.host, self._bell.put)
-        while not self._app.stopping.is_set():
+        while not self._app.stopping.is_set() and self._broken is None:
             for group in self._groups():
                 threading.Thread(target=self._looked, args=(group,), daemon=True).start()
             self._rest()
         while any(place.looking for place in self._places.values()):
             self._hear(TICK)
+        if self._broken is not None:
+            raise self._broken
         return 0
 
     def _once(self) -> int:
@@ -155,6 +158,8 @@ class _Watch:
             _, done = self._look(places)
             for place in places if done else ():
                 self._wake(place, SETTLE)
+        except Exception as error:  # of no host's making: it ends the watch, in its own thread
+            self._broken = error
         finally:
             slow = self._app.clock.monotonic() - began > SLOW
             for place in places:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+import pytest
 from msgspec.structs import replace
 
 from orchestrator.model.host import Host
@@ -190,6 +191,17 @@ def test_what_cannot_be_mended_is_not_tried_all_the_time(site: Site) -> None:
     seen.end()
     assert seen.kinds("a").count("failed") == 1
     assert site.record("a").state == "ERROR"
+
+
+def test_what_nobody_foresaw_ends_it(site: Site) -> None:
+    site.apply("a")
+
+    def tell(note: watch.Note) -> None:
+        raise BrokenPipeError
+
+    app = replace(site.app, clock=Clock(), stopping=threading.Event())
+    with pytest.raises(BrokenPipeError):
+        watch.watch(app, list(app.inventory.hosts.values()), watch.Options(mend.LIVE), None, tell)
 
 
 def test_guests_on_several_hosts_are_brought_back_side_by_side(site: Site) -> None:
