@@ -203,7 +203,9 @@ def _arrive(tracker: Tracker, facts: Facts) -> list[Write]:
         *attachments.settled(tracker.course),
         *attachments.done(tracker.course),
     ]
-    return [*moves, Remove(tracker.instance.uuid)] if tracker.course.rest.removes else moves
+    if not tracker.course.rest.removes:
+        return moves
+    return [*moves, Remove(tracker.instance.uuid), Resource("destroyed", tracker.instance.uuid, tracker.instance.name)]
 
 
 def _lost(

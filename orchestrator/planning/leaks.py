@@ -1,7 +1,7 @@
 """What is on a host that no record wants there: what of it was ours, what is somebody else's, and how the first goes.
 
-A uuid is derived from the store's own id and a number that is never used twice: which ones the store gave out can be worked out, and nobody else gives
-them. So what no record has is only called left over when the store once had it; silence, or an older copy of the store, is no evidence of that.
+The store remembers which instances it destroyed. So what no record has is only called left over when it is known to be of one of these: silence, an older copy
+of the store, or a new one that goes on where a lost one left off, is no evidence of that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from orchestrator.commands.command import Action, Command, Lane
 from orchestrator.facts import domain as domains
 from orchestrator.facts import others, qemu
 from orchestrator.facts.gather import Facts, Key
-from orchestrator.model import names
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
 from orchestrator.planning.diagnosis import Finding, Repair
@@ -38,11 +37,11 @@ class Leak(Struct, frozen=True):
 
 
 class Books(Struct, frozen=True):
-    """What the store says: every record, by uuid, its own id, and whether it gave out a uuid."""
+    """What the store says: every record, by uuid, its own id, and whether an instance of a uuid was destroyed."""
 
     records: Mapping[str, Record]
     lineage: str
-    issued: Callable[[str], bool]
+    destroyed: Callable[[str], bool]
 
 
 def key(host: Host, records: Sequence[Record]) -> others.Key:
@@ -53,11 +52,6 @@ def key(host: Host, records: Sequence[Record]) -> others.Key:
 def needs(beside: others.Key) -> tuple[Key, ...]:
     """Every fact that is looked at here."""
     return (beside, qemu.Every())
-
-
-def issued(lineage: str, next_number: int) -> frozenset[str]:
-    """Every uuid that the store has given out."""
-    return frozenset(names.instance_id(lineage, number) for number in range(1, next_number))
 
 
 def find(host: Host, beside: others.Key, facts: Facts, books: Books) -> tuple[tuple[Leak, ...], tuple[Finding, ...]]:
@@ -89,16 +83,16 @@ def _judged(host: Host, leak: Leak, loose: Mapping[str, qemu.Process], books: Bo
     if found and found.lineage != books.lineage:
         whose = f"made by another store, {found.lineage}" if found.lineage else "nothing of ours"
         return Finding(kind, what, host.name, "foreign-domain", f"{found.state}, {whose}", Repair.CANNOT, "left as it is")
-    if not books.issued(leak.uuid):
+    if not books.destroyed(leak.uuid):
         if not found:
             return Finding(kind, what, host.name, "foreign-directory", f"in {host.instances_path}", Repair.CANNOT, "left as it is")
-        remedy = f"restore the newer store, or `orchestrator adopt {host.name}`"
+        remedy = f"`orchestrator adopt {host.name}`, or restore the newer store"
         return Finding(
             kind,
             what,
             host.name,
             "unknown-instance",
-            f"it has this store's mark, and the store never had {leak.uuid}",
+            f"it has this store's mark, and the store knows nothing of {leak.uuid}",
             Repair.CANNOT,
             remedy,
         )
@@ -140,7 +134,7 @@ def _loose(there: others.Others, facts: Facts, books: Books) -> Iterator[qemu.Pr
 
 def _process(host: str, process: qemu.Process, books: Books) -> Finding:
     detail = f"QEMU of {process.uuid}, pid {process.pid}, and libvirt knows nothing of it"
-    if not books.issued(process.uuid):
+    if not books.destroyed(process.uuid):
         return Finding("process", process.uuid, host, "foreign-process", detail, Repair.CANNOT, "left as it is")
     return Finding(
         "process",

@@ -117,7 +117,8 @@ class Resource(Struct, frozen=True):
     Of kind `fabric`, the digest of what a host's instances share when that was last seen to be true, "?" while nobody knows. Of kind
     `failed_builds`, how many a host has failed since the last that it did not. Of kind `notified`, a handler that a host is to run
     (services/handlers.py). Of kind `booted`, the run that brought a host's guests back after it had booted, "" while none has. Of kind `restarts`, when an
-    instance was restarted by its policy (services/restarts.py).
+    instance was restarted by its policy (services/restarts.py). Of kind `destroyed`, by its uuid, the name of an instance that is no more: what of it comes
+    to light again is known to be nobody's.
     """
 
     kind: str

@@ -99,7 +99,7 @@ def _fabrics(app: App, records: Sequence[Record], hosts: Collection[str]) -> dic
 
 def _judged(app: App, look: _Look, seen: Mapping[str, Observation], after: Sequence[Record]) -> Verdict:
     now = {record.instance.uuid: record for record in after}
-    books = Books(now, app.store.lineage, _Issued(app))
+    books = Books(now, app.store.lineage, _Destroyed(app))
     skipped = {record.instance.name: why for record in look.asked if (why := _busy(record, now.get(record.instance.uuid)))}
     findings = list(look.volumes)
     left: dict[str, tuple[Leak, ...]] = {}
@@ -128,8 +128,8 @@ def _needs(record: Record, deep: bool) -> tuple[Key, ...]:
     return (*power_state.needs(record), *(diagnosis.needs(record.instance) if deep else ()))
 
 
-class _Issued:
-    """Whether the store gave out a uuid; it is asked for the first that is in doubt."""
+class _Destroyed:
+    """Whether an instance of a uuid was destroyed; the store is asked for the first that is in doubt."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -137,7 +137,7 @@ class _Issued:
 
     def __call__(self, uuid: str) -> bool:
         if self._known is None:
-            self._known = leaks.issued(self._app.store.lineage, self._app.store.snapshot().next_number)
+            self._known = frozenset(each.name for each in self._app.store.resources("destroyed"))
         return uuid in self._known
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orchestrator.model import names
-from orchestrator.ports.writes import Move
+from orchestrator.ports.writes import Inherit, Move
 from orchestrator.services import mend
 from orchestrator.services.report import Report
 from orchestrator.services.verify import Verdict, verify
@@ -100,9 +100,9 @@ def test_half_removed_directories_of_destroyed_instances_go(site: Site) -> None:
     [
         (ELSEWHERE, None, "-none", 0, 1),
         (ELSEWHERE, OTHERS, "-none,_del", 0, 1),
-        (ELSEWHERE, "own", "-none", 1, 0),  # our mark, and a number that this store never gave: an older copy of it
+        (ELSEWHERE, "own", "-none", 1, 0),  # our mark, and nothing that this store knows of: it is an older copy
         ("next", "own", "-none", 1, 0),
-        ("first", None, "-none", 0, 1),  # our number, and nobody's mark
+        ("first", None, "-none", 0, 1),  # destroyed by us, and nobody's mark
         ("first", OTHERS, "-none", 0, 1),
     ],
     ids=["nobody's", "another store's", "ours, unknown", "ours, newer", "unmarked", "marked by another"],
@@ -116,6 +116,21 @@ def test_what_is_not_surely_ours_stays(site: Site, uuid: str, lineage: str | Non
     verdict = look(site)
     assert (len(verdict.findings), len(verdict.foreign)) == (findings, foreign)
     before = things(state)
+    assert mend.mend(site.app, "verify", verdict, mend.ALL) is None
+    assert things(state) == before
+
+
+def test_a_store_that_goes_on_where_a_lost_one_left_off_removes_nothing_of_it(site: Site) -> None:
+    run = site.store.begin("adopt", [])
+    site.store.commit(run, [Inherit(OTHERS, 10, 1)])
+    site.store.finish(run, "ok", "")
+    assert site.store.lineage == OTHERS
+    state = site.fleet.hosts["n2"]
+    put(state, issued(site, 3), OTHERS, directory="-none")
+    put(state, issued(site, 4), None, domain=False, directory="_del")
+    before = things(state)
+    verdict = look(site)
+    assert [finding.cause for finding in verdict.findings] == ["unknown-instance"]
     assert mend.mend(site.app, "verify", verdict, mend.ALL) is None
     assert things(state) == before
 
