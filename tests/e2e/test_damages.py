@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -65,9 +66,14 @@ class Ward:
         }
 
     def shell(self, text: str) -> None:
-        self.lab.script(
-            self.host, f"set -e; export LC_ALL=C; {' '.join(f'{name}={value}' for name, value in self.variables.items())}; {text}"
+        """Run as root on the host, without a login: that takes longer than the damage."""
+        names = " ".join(f"{name}={value}" for name, value in self.variables.items())
+        inside = ("nsenter", "--target", str(self.lab.hosts[self.host]["pid"]), "--mount", "--net", "--pid", "--uts", "--ipc", "--")
+        script = f"set -e; export LC_ALL=C; {names}; {text}"
+        done = subprocess.run(
+            [*inside, "sh", "-c", script], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60
         )
+        assert done.returncode == 0, f"{text}: {done.stdout}{done.stderr}"
 
     def causes(self, code: int | None = 2) -> dict[str, str]:
         """The classes of what is found, by cause."""
@@ -79,7 +85,7 @@ class Ward:
 
     def pids(self) -> list[str]:
         """Processes of all its guests."""
-        return sorted(self.lab.script(self.host, "for each in /run/libvirt/qemu/instance-*.pid; do cat $each; echo; done").split())
+        return sorted(path.read_text() for path in (self.lab.files(self.host) / "run/libvirt/qemu").glob("instance-*.pid"))
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +111,6 @@ def test_one_alone(ward: Ward, damage: Damage) -> None:
             ward.shell(damage.restore)
     if damage.repair in (Repair.LIVE, Repair.CANNOT):
         assert ward.pids() == before
-    if damage.repair is Repair.CANNOT:
-        ward.repair(0)  # and whatever else the damage has broken
     assert len(ward.pids()) == 2
 
 
