@@ -14,7 +14,7 @@ from orchestrator.planning.diagnosis import Finding, Repair
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import Lost
 from orchestrator.ports.store import Run
-from orchestrator.services import diagnose, grounds, running, storage, wanted
+from orchestrator.services import diagnose, grounds, restarts, running, storage, wanted
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, carry_out
 from orchestrator.services.diagnose import Diagnosis, Look
@@ -76,8 +76,9 @@ def _mended(app: App, run: Run, look: Look, consent: Consent) -> Report:
             still.append(made)
         elif made:
             courses.append(made)
-    if noted := grounds.noted(app, ground.values()):
-        app.store.commit(run, noted)
+    begun = [each.record for each in courses if set(each.triggers) & {"start", "hard_reboot", "reclaim"}]
+    if writes := [*grounds.noted(app, ground.values()), *restarts.forgotten(app.store, begun)]:
+        app.store.commit(run, writes)
     context = app.context(run)
     context.report(Progress("", "", "", total=len(courses)))
     outcomes, wired = carry_out(app, context, (courses, ground), lambda record, facts, shared: None)

@@ -275,7 +275,7 @@ DAMAGES = (
         "dhcp-down",
         LIVE,
         _serve_nothing,
-        "kill -9 $(grep -lsF -e dhcp-hostsfile=/var/lib/orchestrator/dhcp/$owner /proc/[0-9]*/cmdline | cut -d / -f 3); sleep 1",
+        "kill -9 $(grep -ls -e dhcp-hostsfile=[/]var/lib/orchestrator/dhcp/$owner /proc/[0-9]*/cmdline | cut -d / -f 3); sleep 1",
     ),
     Damage("vxlan_deleted", "vxlan-missing", LIVE, device(lambda instance: "vxlan-77"), "ip link del $tunnel"),
     Damage(
