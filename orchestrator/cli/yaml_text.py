@@ -39,4 +39,6 @@ def _entry(key: str, value: object) -> Iterator[str]:
 def _scalar(value: object) -> str:
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS:
         return value
+    if isinstance(value, str) and any(ord(char) > 0xFFFF for char in value):  # JSON would say two halves, which YAML does not put together
+        return '"' + "".join(f"\\U{ord(char):08x}" if ord(char) > 0xFFFF else json.dumps(char)[1:-1] for char in value) + '"'
     return json.dumps(value)

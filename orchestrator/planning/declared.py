@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -12,6 +13,7 @@ from orchestrator.model.instance import Instance, Port
 from orchestrator.model.volume import Volume
 
 Noun = dict[str, object]
+OPENERS = re.compile(r"\{[{%#]")
 ORDER = ("keypairs", "flavors", "images", "networks", "security_groups", "server_groups", "volumes", "instances")
 
 
@@ -27,7 +29,16 @@ def play(
         for kind, noun in _nouns(instance, groups, server_groups):
             nouns[kind][str(noun["name"])] = noun
         nouns["instances"][instance.name] = _instance(instance, wanted)
-    return {"hosts": host, **{kind: list(each.values()) for kind, each in nouns.items() if each}}
+    return {"hosts": host, **{kind: [_literal(noun) for noun in each.values()] for kind, each in nouns.items() if each}}
+
+
+def _literal(value: object) -> object:
+    """The same for whoever reads expressions in it: what begins one is written as one that gives it."""
+    if isinstance(value, str):
+        return OPENERS.sub(lambda found: f"{{{{ '{found[0]}' }}}}", value)
+    if isinstance(value, Mapping):
+        return {key: _literal(each) for key, each in value.items()}
+    return [_literal(each) for each in value] if isinstance(value, list) else value
 
 
 def _nouns(

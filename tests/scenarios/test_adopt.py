@@ -263,3 +263,20 @@ def test_a_host_that_left_the_inventory_loses_nothing(site: Site) -> None:
         left.act("destroy", "web")
     assert site.fleet.hosts["n1"].journal == before
     assert site.record("web").instance.host == "n1"
+
+
+def test_what_guests_are_told_comes_back_from_their_drives_to_the_letter(site: Site) -> None:
+    told = "## template: jinja\n{% if a %}{{ ds.meta_data }}{% endif %}{# c #}\n\U0001f600 é\n\n"
+    wish = site.desired("web", hosts=("n1",))
+    drive = replace(wish.instances["web"], config_drive=True, user_data=told, metadata={"a b": "{{ x }}", "yes": "no"})
+    apply.apply(site.app, replace(wish, instances={"web": drive}))
+    kept = site.fleet.hosts["n1"].file(f"{site.record('web').instance.directory}/instance.json")
+    assert kept
+    assert kept.mode == 0o600
+    assert b"jinja" not in kept.content
+    assert b"a b" not in kept.content
+    new = empty(site)
+    adopt.adopt(new.app, adopt.look(new.app, "n1"))
+    again = written(new, ("web",)).instances["web"]
+    assert (again.user_data, again.metadata) == (told, {"a b": "{{ x }}", "yes": "no"})
+    assert adopt.pending(new.app, written(new, ("web",))) == ()

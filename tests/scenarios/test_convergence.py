@@ -212,19 +212,19 @@ def test_a_foreign_domain_of_the_same_name_is_never_touched(site: Site) -> None:
 
 
 def test_a_store_older_than_the_host_is_refused(site: Site) -> None:
-    site.apply("a")
+    site.apply("a", "z")
     record = site.record("a")
     run = site.store.begin("forget", ["a"])
     site.store.commit(run, [Remove(record.instance.uuid)])  # as in an older backup: the record is gone, the instance is not
     site.store.finish(run, "ok", "")
     host = site.fleet.hosts[record.instance.host]
-    host.domains["instance-00000002"] = host.domains.pop("instance-00000001")
-    host.domains["instance-00000002"].name = "instance-00000002"
+    host.domains["instance-00000003"] = host.domains.pop(record.instance.domain)
+    host.domains["instance-00000003"].name = "instance-00000003"
     other = "n2" if record.instance.host == "n1" else "n1"
-    site.fleet.hosts[other].domains["instance-00000002"] = host.domains["instance-00000002"]
-    with pytest.raises(errors.Conflict, match="domain instance-00000002 is there already: the store is older than the host"):
-        site.apply("b")
-    assert site.store.records() == ()
+    site.fleet.hosts[other].domains["instance-00000003"] = host.domains["instance-00000003"]
+    with pytest.raises(errors.Conflict, match="domain instance-00000003 is there already: the store is older than the host"):
+        site.apply("z", "b")
+    assert [record.instance.name for record in site.store.records()] == ["z"]
 
 
 def test_what_fits_nowhere_is_told_with_the_numbers_and_nothing_is_done(site: Site) -> None:
