@@ -16,7 +16,7 @@ from orchestrator.model import errors
 
 FOLDER = Path(__file__).parent / "facts"
 CASES = sorted(FOLDER.glob("*/*.json"))
-KINDS = {module.name for module in pkgutil.iter_modules(room.__path__)} - {"gather"}
+KINDS = {module.name for module in pkgutil.iter_modules(room.__path__)} - {"gather", "seen"}
 
 
 def key_of(case: Path, fields: list[str]) -> gather.Key:
