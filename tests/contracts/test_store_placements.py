@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from orchestrator.model import errors
 from orchestrator.model.decision import Decision
 from orchestrator.model.instance import Instance
+from orchestrator.model.volume import Attachment, Volume
 from orchestrator.ports import store as ports
 from orchestrator.ports import writes
 from tests.contracts.test_store import clock, one, opener, placed, states, store  # noqa: F401  # fixtures
@@ -107,3 +108,32 @@ def test_a_port_that_comes_takes_nothing_of_anothers_and_one_that_left_frees_all
     more = replace(second, ports=(*second.ports, replace(port, id="another")))
     store.commit(run, [writes.Amend(replace(first, ports=())), writes.Amend(more)])
     assert [record.instance.ports for record in store.records()] == [(), more.ports]
+
+
+def test_a_guest_that_was_found_is_recorded_at_rest_with_its_volumes(store: ports.Store) -> None:  # noqa: F811
+    run = store.begin("adopt", ["web1", "web2"])
+    volume = Volume("5d6cf1d4-6c0c-5c4c-9a10-7e1a1d5f8f52", "root", 1, "local", "h1", options={"path": "/srv/a"}, made=True)
+    made = replace(samples.new("web1"), volumes=(Attachment(volume, "sda", True),))
+    found = replace(samples.placement(made), volumes=(volume,), state="ACTIVE")
+    off = replace(samples.placement(samples.new("web2"), "stopped"), state="STOPPED")
+    records = store.place(run, lambda seen: [found, off])
+    assert [(each.state, each.vm_state, each.task_state, each.power_state) for each in records] == [
+        ("ACTIVE", "active", None, 1),
+        ("STOPPED", "stopped", None, 4),
+    ]
+    (kept,) = store.volumes()
+    assert (kept.volume, kept.status, kept.instance, kept.device, kept.boot) == (volume, "in-use", made.uuid, "sda", True)
+    assert store.records()[0].instance.volumes == (Attachment(volume, "sda", True, "in-use"),)
+
+
+def test_an_empty_store_goes_on_where_another_left_off(store: ports.Store) -> None:  # noqa: F811
+    lineage = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    run = store.begin("adopt", ["web1"])
+    store.commit(run, [writes.Inherit(lineage, 4096, 4096)])
+    assert (store.lineage, store.snapshot().next_number, store.snapshot().next_volume) == (lineage, 4096, 4096)
+    placed(store, run, samples.new("web1"))
+    store.commit(run, [writes.Inherit(lineage, 7, 7)])
+    assert store.snapshot().next_number == 4097, "numbers never go back"
+    with pytest.raises(errors.Conflict, match="it has had instances of its own"):
+        store.commit(run, [writes.Inherit("00000000-7425-40de-944b-e07fc1f90ae7", 1, 1)])
+    assert store.lineage == lineage
