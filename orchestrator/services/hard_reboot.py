@@ -54,7 +54,8 @@ def act(app: App, names: Sequence[str], named: bool = True, pace: Play | None = 
             unreachable=scene.unreachable,
             ground=tuple(scene.ground.values()),
         )
-        app.store.commit(run, _noted(app, run, plan, ended, back, scene, named))
+        marks = [] if named else _marks(app, run, scene, back)
+        app.store.commit(run, [*_wishes(app, plan, ended), *marks, *grounds.noted(app, scene.ground.values())])
         wished = {record.instance.name: InstanceRequest(record.instance.name, "", "", (record.instance.host,)) for record in records}
         context = app.context(run)
         done = Roll(app, context, Desired(instances=wished, plays=(pace or Play(),)), plan, first, carry).off()
@@ -161,12 +162,15 @@ def _change(record: Record, left: Mapping[str, str], scene: _Scene, lost: Mappin
     return Change(name, host, VERB if charted else decide.NOTHING, "", charted)
 
 
-def _noted(app: App, run: Run, plan: Plan, ended: Mapping[str, str], back: Set[str], scene: _Scene, named: bool) -> list[Write]:
-    """What is wanted from now on; that restarts by policy count anew; which hosts this run brings back, and which need that no more."""
+def _wishes(app: App, plan: Plan, ended: Mapping[str, str]) -> list[Write]:
+    """What is wanted from now on, and that restarts by policy count anew."""
     begun = [change.course.record for change in plan.changes if change.course]
-    writes: list[Write] = [Want(each.instance.uuid, "stopped" if each.instance.name in ended else "active") for each in begun]
-    writes += restarts.forgotten(app.store, begun)
-    writes += [Resource(BOOTED, host, run.id) for host in sorted(back - scene.unreachable.keys())]
+    wishes: list[Write] = [Want(each.instance.uuid, "stopped" if each.instance.name in ended else "active") for each in begun]
+    return [*wishes, *restarts.forgotten(app.store, begun)]
+
+
+def _marks(app: App, run: Run, scene: _Scene, back: Set[str]) -> list[Write]:
+    """Which hosts this run brings back, and which need that no more."""
     booted = {each.name for each in app.store.resources(BOOTED)} & scene.seen.keys()
-    writes += [Forget(BOOTED, host) for host in sorted(booted - back - scene.unreachable.keys()) if not named]
-    return [*writes, *grounds.noted(app, scene.ground.values())]
+    reached = (back | booted) - scene.unreachable.keys()
+    return [Resource(BOOTED, host, run.id) if host in back else Forget(BOOTED, host) for host in sorted(reached)]
