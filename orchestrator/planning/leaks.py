@@ -24,6 +24,8 @@ from orchestrator.states.steps.teardown import power
 
 LEFT = "_del"
 """What the name of a directory that is being removed ends with."""
+UNKNOWN = "unknown-instance"
+"""The cause of what carries this store's mark, and the store knows nothing of."""
 FOREIGN = ("foreign-domain", "foreign-directory", "foreign-process")
 """Causes of findings about what is somebody else's: named, and no drift."""
 
@@ -91,7 +93,7 @@ def _judged(host: Host, leak: Leak, loose: Mapping[str, qemu.Process], books: Bo
             kind,
             what,
             host.name,
-            "unknown-instance",
+            UNKNOWN,
             f"it has this store's mark, and the store knows nothing of {leak.uuid}",
             Repair.CANNOT,
             remedy,

@@ -159,10 +159,14 @@ def plan(app: App, verdict: Verdict, allowed: Allowed, owned: Collection[str] | 
             courses.append(charted)
             if sync and sync.do is restart.Do.RESTART:
                 writes.append(restarts.remembered(record, known.get(record.instance.uuid, ()), now))
-    ground = (
-        {name: each for name, each in verdict.ground.items() if each.actions and not each.problem} if Repair.LIVE in allowed.repairs else {}
-    )
+    ground = _grounds(verdict) if Repair.LIVE in allowed.repairs else {}
     return Work(tuple(courses), ground, _lanes(app, verdict) if allowed.asked else {}, tuple(writes), tuple(told))
+
+
+def _grounds(verdict: Verdict) -> dict[str, Groundwork]:
+    """What is to be made of what hosts share; not where guests with our mark are that the store forgot: what they rest on looks as if nothing needed it."""
+    forgotten = {finding.host for finding in verdict.findings if finding.cause == leaks.UNKNOWN}
+    return {name: each for name, each in verdict.ground.items() if each.actions and not each.problem and name not in forgotten}
 
 
 def _concerned(app: App, verdict: Verdict, allowed: Allowed) -> tuple[str, ...]:
