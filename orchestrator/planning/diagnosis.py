@@ -38,4 +38,4 @@ def silent(host: str, error: errors.HostError) -> Finding:
 
 def drift(record: Record, facts: Facts) -> tuple[str, ...]:
     """What differs from what an instance rests on, though its domain is in the state that it is to be in: a line each."""
-    return tuple(f"{each.cause}: {each.detail}" for each in symptoms.of(record, facts) if each.kind != "process")
+    return tuple(f"{each.cause}: {each.detail}" for each in symptoms.of(record, facts))

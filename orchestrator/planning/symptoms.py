@@ -61,6 +61,8 @@ def of(record: Record, facts: Facts) -> Iterator[Finding]:
     state = TABLE.state(record.state)
     if state.busy or not (record.instance.launched or record.state in ("ACTIVE", "STOPPED")):
         yield _unfinished(patient)
+        if decide.unmanaged(record, facts):
+            yield from _process(patient)
         return
     found = [*_process(patient), *_steps(patient), *_surplus(patient)]
     yield from found

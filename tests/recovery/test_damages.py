@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.planning.diagnosis import Repair
 from orchestrator.ports.writes import Want
-from orchestrator.services import apply
+from orchestrator.services import apply, plan
 from tests.fakes import processes
 from tests.recovery.conftest import Ward
 from tests.samples.damages import DAMAGES, Damage
@@ -125,6 +125,15 @@ def test_a_host_that_is_not_reached_is_neither_well_nor_ill(ward: Ward) -> None:
     found = ward.diagnose()
     assert (found.exit_code, found.findings, list(found.unreachable)) == (4, (), ["n1"])
     assert ward.repair().exit_code == 4
+
+
+def test_what_is_left_alone_is_told_by_a_plan(ward: Ward) -> None:
+    vm = ward.site.record("vm").instance
+    for damage in (damage for damage in DAMAGES if damage.name in ("suspended_by_hand", "xml_edited")):
+        damage.inflict(ward.site.fleet, vm)
+    made, _ = plan.plan(ward.site.app, ward.desired())
+    notes = {change.name: [note.partition(":")[0] for note in change.notes] for change in made.changes}
+    assert notes == {"vm": ["paused", "xml-edited"], "beside": [], "far": []}
 
 
 def test_one_round_trip_tells_all(ward: Ward) -> None:
