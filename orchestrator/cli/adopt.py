@@ -59,6 +59,8 @@ def adopt(wiring: Wiring, host: str, names: tuple[str, ...], files: tuple[Path, 
     if not seen.names:
         forms.tell(f"no guest of {host} to take over")
         click.get_current_context().exit(3 if seen.left else 0)
+    if seen.inherit.lineage != wiring.store.lineage:
+        forms.tell("this store becomes the one that they were of: if that one is still there, use it instead, and never both", fg="yellow")
     if not yes:
         _ask(len(seen.names))
     with progress.shown(wiring) as report:

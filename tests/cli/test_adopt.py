@@ -64,6 +64,7 @@ def test_an_image_that_is_not_on_this_machine_is_told(operator: Operator) -> Non
             name.unlink()
     (operator.folder / "guest.qcow2").rename(operator.folder / "elsewhere.qcow2")
     done = operator.ok("adopt", "n1", "--yes")
+    assert "this store becomes the one that they were of" in done.err
     assert "no plan of the playbook can be made yet" in done.err
     (operator.folder / "elsewhere.qcow2").rename(operator.folder / "guest.qcow2")
     operator.ok("adopt", "n2", "--yes")  # members of its groups are there
