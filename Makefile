@@ -55,7 +55,7 @@ check: install ## ruff, mypy --strict, import-linter
 .PHONY: test
 test: EXTRA := ceph-common ceph-mon ceph-osd libxml2-utils wget sudo tcsh fish isc-dhcp-client postgresql virtinst libvirt-dev pkg-config gcc libc6-dev python3-dev
 test: packages install ## every test, end to end on practice hosts included (root)
-	@$(VENV)/bin/python -c 'import libvirt' 2>/dev/null || $(VENV)/bin/pip install -q --disable-pip-version-check -e '.[libvirt]'
+	@$(VENV)/bin/python -c 'import libvirt' 2>/dev/null || $(VENV)/bin/pip install -q --disable-pip-version-check --config-settings editable_mode=compat -e '.[libvirt]'
 	$(SUDO) $(VENV)/bin/pytest
 
 .PHONY: bench
