@@ -24,7 +24,7 @@ def needs(known: Snapshot, hosts: Iterable[Host]) -> dict[str, tuple[Key, ...]]:
 
 def refuse(app: App, known: Snapshot, seen: Mapping[str, Observation]) -> None:
     """Raises Conflict when guests of the store's own are there, or of another's while this one never had any, and nobody said that it is a new one."""
-    if known.records:
+    if known.records or app.store.records():  # another run may have begun meanwhile: it records what it makes before
         return
     found = {name: list(_ours(app, known, each)) for name, each in seen.items()}
     there = {name: each for name, each in found.items() if each}

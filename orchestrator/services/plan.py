@@ -40,7 +40,12 @@ def plan(
     """
     for _ in range(grounds.TRIES):
         known = _instances(app)
-        made, choose = _plan(app, desired, run, lost, anew)
+        try:
+            made, choose = _plan(app, desired, run, lost, anew)
+        except errors.Conflict:
+            if _instances(app) == known:
+                raise
+            continue  # what was in the way is another run's, recorded since
         hosts = {each.fabric.host for each in made.ground}
         if (now := _instances(app)) == known or all(grounds.of(app, now).get(host) == grounds.of(app, known).get(host) for host in hosts):
             return made, choose  # what was seen on the hosts was recorded before, so nothing of another run is taken for left over

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -280,3 +281,25 @@ def test_what_guests_are_told_comes_back_from_their_drives_to_the_letter(site: S
     again = written(new, ("web",)).instances["web"]
     assert (again.user_data, again.metadata) == (told, {"a b": "{{ x }}", "yes": "no"})
     assert adopt.pending(new.app, written(new, ("web",))) == ()
+
+
+class Overtaken:
+    """A fleet of which another operator has made use just before the first look."""
+
+    def __init__(self, site: Site, first: Callable[[], object]) -> None:
+        self._fleet, self._first = site.fleet, first
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._fleet, name)
+
+    def run(self, *words: object) -> object:
+        first, self._first = self._first, lambda: None
+        first()
+        return self._fleet.run(*words)  # type: ignore[arg-type]
+
+
+def test_what_another_run_of_the_store_makes_meanwhile_is_not_forgotten(site: Site) -> None:
+    other = empty(site, "state.db")
+    late = replace(site.app, transport=Overtaken(site, lambda: other.apply("first")))
+    assert apply.apply(late, site.desired("second")).exit_code == 0
+    assert [record.instance.name for record in site.store.records()] == ["first", "second"]
