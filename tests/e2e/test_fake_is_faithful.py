@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from orchestrator.commands.command import Action, Batch, Command, Lane, Upload
 from orchestrator.connections import ssh
-from orchestrator.facts import disk, domain, file, gather, hypervisor, link
+from orchestrator.facts import disk, domain, file, gather, hypervisor, link, qemu
 from orchestrator.files import inventory
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Record
@@ -227,7 +227,8 @@ def test_what_libvirt_says_of_the_host(pair: Pair) -> None:
 
 
 def look(pair: Pair) -> None:
-    keys: tuple[gather.Key, ...] = (domain.Key("fidelity-a"), domain.Key("fidelity-b"), link.Key("fid-tap"), link.Key("fid-br"))
+    devices = (link.Key("fid-tap"), link.Key("fid-br"))
+    keys: tuple[gather.Key, ...] = (domain.Key("fidelity-a"), domain.Key("fidelity-b"), qemu.Key(str(uuid.UUID(int=1))), *devices)
     assert pair.fake.look(keys) == pair.real.look(keys)
 
 
