@@ -132,6 +132,7 @@ def create(place: Location, token: str, fill: Callable[[Path], None]) -> None:
     It is filled under another name first: half a store is never seen, and when two make it at once the first one stays.
     """
     path = place.path
+    _need_no_log(path)
     draft = path.with_name(f".{path.name}.{token}")
     with told(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -147,6 +148,17 @@ def create(place: Location, token: str, fill: Callable[[Path], None]) -> None:
         finally:
             for file in (draft, log(draft), shared(draft)):
                 file.unlink(missing_ok=True)
+
+
+def _need_no_log(path: Path) -> None:
+    """Refuse to make a store beside the log of one that was moved away, or deleted, without it: SQLite would read it into the new one."""
+    with told(path):
+        orphan = (
+            log(path).exists() and log(path).stat().st_size > 0 and not path.exists()
+        )  # of one that is made meanwhile the file is there first
+    if orphan:
+        hint = f"put that store back; or, to go on without it, move {log(path)} and {shared(path)} to where it is, and run again"
+        raise errors.OrchestratorError("the log of a store that is not here", str(log(path)), "it has the store's last commits", hint)
 
 
 def log(path: Path) -> Path:
@@ -200,7 +212,10 @@ def _meaning(path: Path, error: BaseException | None) -> errors.OrchestratorErro
         hint = f"make room on the disk of {path.parent} and run again; what was committed before is safe"
         return errors.OrchestratorError("no room for the store", where, why, hint)
     if code in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
-        hint = "keep it, and put a backup in its place; an empty store would forget the instances on the hosts"
+        hint = (
+            "move it away, with what is called as it is and ends with -wal and -shm, then `orchestrator store restore` a backup;"
+            " an empty store would forget the instances on the hosts"
+        )
         return errors.OrchestratorError("not a store, or damaged", where, why, hint)
     if code.startswith("SQLITE_CONSTRAINT"):
         return errors.Conflict("this is recorded already, or belongs to something that is not", where, why)

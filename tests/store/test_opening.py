@@ -90,9 +90,23 @@ def test_a_file_that_was_taken_away_meanwhile_is_not_written(tmp_path: Path, res
     run = store.begin("apply", [])
     path.rename(tmp_path / "away.db")
     if restored:
-        opened(path).close()
+        opened(tmp_path / "other.db").close()
+        (tmp_path / "other.db").rename(path)
     with pytest.raises(errors.OrchestratorError, match="taken away while it was in use"):
         store.commit(run, [writes.Resource("flavor", "m1", "{}")])
+
+
+def test_none_is_made_beside_the_log_of_one_that_was_taken_away(tmp_path: Path) -> None:
+    """SQLite would take the old one's commits for the new one's: what the log has no page of is lost, and the rest is two stores mixed."""
+    path = tmp_path / "state.db"
+    store = opened(path)
+    store.begin("apply", ["web1"])  # and is killed here: its last commits are in the log alone
+    path.rename(tmp_path / "away.db")
+    with pytest.raises(errors.OrchestratorError, match="the log of a store that is not here") as caught:
+        opened(path)
+    assert f"{path}-wal" in caught.value.hint
+    (tmp_path / "away.db").rename(path)
+    assert [run.verb for run in opened(path).runs()] == ["apply"]
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
