@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,17 +19,19 @@ SELECT EXISTS (
 
 
 class Locks:
-    """Locks named by run ids, over one connection, made when it is first needed."""
+    """Locks named by run ids, over one connection, made when it is first needed. From several threads: a watch has a run for each host."""
 
     def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
         self._connect = connect
         self._connection: psycopg.Connection[Any] | None = None
         self._held: set[str] = set()
+        self._turn = threading.RLock()  # of two connections that are made at once one would be lost, and with it what it holds
 
     def hold(self, run: str) -> None:
         """See session. Raises psycopg.Error."""
-        self._ask("SELECT pg_try_advisory_lock(%s)", number(run))
-        self._held.add(run)
+        with self._turn:
+            self._ask("SELECT pg_try_advisory_lock(%s)", number(run))
+            self._held.add(run)
 
     def alive(self, run: str) -> bool:
         """See session. Raises psycopg.Error."""
@@ -36,10 +39,11 @@ class Locks:
 
     def drop(self, run: str) -> None:
         """See session."""
-        if run in self._held:
-            self._held.discard(run)
-            with contextlib.suppress(psycopg.Error):  # then the server has let go of it
-                self._ask("SELECT pg_advisory_unlock(%s)", number(run))
+        with self._turn:
+            if run in self._held:
+                self._held.discard(run)
+                with contextlib.suppress(psycopg.Error):  # then the server has let go of it
+                    self._ask("SELECT pg_advisory_unlock(%s)", number(run))
 
     def renew(self) -> None:
         """The server was gone, and with it what was held: hold it again. Who took a run over meanwhile has its instances, and this one writes no more."""
@@ -55,16 +59,17 @@ class Locks:
             self._connection = None
 
     def _ask(self, query: str, value: int) -> object:
-        for again in (True, False):
-            try:
-                found = self._connected().execute(query, (value,)).fetchone()
-                return found and found[0]
-            except psycopg.OperationalError:
-                if not again or self._connection is None:
-                    raise
-                self._connection.close()
-                self._connection = None
-        raise AssertionError
+        with self._turn:
+            for again in (True, False):
+                try:
+                    found = self._connected().execute(query, (value,)).fetchone()
+                    return found and found[0]
+                except psycopg.OperationalError:
+                    if not again or self._connection is None:
+                        raise
+                    self._connection.close()
+                    self._connection = None
+            raise AssertionError
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None:
