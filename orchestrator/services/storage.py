@@ -10,7 +10,7 @@ from orchestrator.commands.command import Action, Batch, Command, Lane, Record
 from orchestrator.drivers import volumes as drivers
 from orchestrator.drivers.volumes import local
 from orchestrator.engine.context import Outcome
-from orchestrator.facts import gather
+from orchestrator.facts import compute, gather
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Instance
@@ -20,6 +20,7 @@ from orchestrator.planning.leg import tagged
 from orchestrator.planning.plan import Lost, StorageChange
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Intent, Settle
+from orchestrator.services import older
 from orchestrator.services.app import App
 
 LANE, FETCH, MAKE, REMOVE = "shared/storage", "storage.fetch_images", "storage.make_volumes", "storage.remove_volumes"
@@ -122,13 +123,18 @@ def _removed(volume: Volume, facts: Facts) -> Work:
 
 
 def _look(app: App, run: Run | None, host: str, volumes: Sequence[Volume]) -> Facts:
-    """The facts of the volumes; a `run` waits for what dead runs began there, which then counts as over."""
+    """The facts of the volumes; a `run` waits for what dead runs began there, which then counts as over.
+
+    Raises StaleStore: an older store has volumes free that are in use, and gives out numbers that others have.
+    """
     if host not in app.inventory.hosts:
         why = f"volume {volumes[0].name!r} is there"
         raise errors.Unreachable(f"host {host!r} is not in the inventory", why=why, hint="put it back, or give the right one with -i")
-    keys = [key for volume in volumes for key in drivers.find(volume.backend).needs(volume)]
+    keys: list[Key] = [compute.Key(app.inventory.hosts[host].instances_path)]
+    keys += [key for volume in volumes for key in drivers.find(volume.backend).needs(volume)]
     left = _left(app, host) if run else ()
     facts = _read(app, host, Batch(f"look-storage-{host}", 0, attach=left), keys, lambda record: None)
+    older.refuse(app.store, {host: facts})
     if run and left:
         app.store.commit(run, [Settle(job, "observed") for job in left])
     return facts

@@ -10,10 +10,12 @@ import pytest
 from msgspec import structs
 
 from orchestrator import store as stores
+from orchestrator.facts import compute
 from orchestrator.model import errors
-from orchestrator.services import apply, older, plan
+from orchestrator.services import apply, older, plan, volumes
 from tests.crash.harness import Clock, Ids
 from tests.scenarios.conftest import Site
+from tests.scenarios.test_volumes import storage, wished  # noqa: F401  # a fixture
 
 
 def copied(folder: Path) -> Path:
@@ -53,11 +55,26 @@ def test_it_is_refused_however_often_it_is_tried_and_nothing_is_changed(behind: 
     behind.store.close()
 
 
+def test_a_volume_that_an_instance_has_had_since_is_not_deleted(storage: Site, tmp_path: Path) -> None:  # noqa: F811
+    """By the older store it is free, or was never made: one that is made then would get its number, and with it its data."""
+    apply.apply(storage.app, wished(storage, "data"))
+    volumes.detach(storage.app, "vm", "data")
+    copy = copied(tmp_path)
+    volumes.attach(storage.app, "vm", "data")
+    apply.apply(storage.app, wished(storage, "data", "logs"))
+    behind = restored(storage, copy)
+    kept = dict(behind.fleet.hosts["n1"].targets)
+    with pytest.raises(errors.StaleStore):
+        volumes.delete(behind.app, ["data"])
+    assert behind.fleet.hosts["n1"].targets == kept
+    behind.store.close()
+
+
 def test_a_store_that_took_in_what_it_forgot_goes_on(behind: Site) -> None:
     run = behind.store.begin("adopt", [])
     for name, host in behind.fleet.hosts.items():
         for store, (epoch, job) in host.newest.items():
-            mark = older.compute.Newest(store, epoch + 40, job)  # as far ahead as a host may be
+            mark = compute.Newest(store, epoch + 40, job)  # as far ahead as a host may be
             if not behind.store.knows(job):
                 behind.store.commit(run, older.accepted(name, run, mark))
     behind.store.finish(run, "ok", "")
