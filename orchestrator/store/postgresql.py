@@ -37,6 +37,9 @@ def location(url: str) -> Location:
     """Where an URL points, in libpq's words: its options, PGPASSFILE, PGSERVICE and the like hold. Raises UsageError."""
     parts = urls.split(url, BUSY_SECONDS)
     path, _, query = url.partition("://")[2].partition("?")
+    if path.count("@") > 1 or "@" in path.partition("/")[2]:  # libpq would take the rest of a password for a host's name, and tell it
+        hint = "write @, / and : of users and passwords as %40, %2F and %3A"
+        raise errors.UsageError("not the URL of a store", "postgresql://", "it has an @ that does not end who connects", hint)
     rest = "&".join(each for each in query.split("&") if each.partition("=")[0] != "timeout")
     try:
         found = {name: str(value) for name, value in conninfo.conninfo_to_dict(f"postgresql://{path}?{rest}").items()}

@@ -213,7 +213,7 @@ def _meaning(path: Path, error: BaseException | None) -> errors.OrchestratorErro
         return errors.OrchestratorError("no room for the store", where, why, hint)
     if code in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
         hint = (
-            "move it away, with what is called as it is and ends with -wal and -shm, then `orchestrator store restore` a backup;"
+            "if it is your store, move it away, and what is called as it is and ends with -wal and -shm, then `orchestrator store restore` a backup;"
             " an empty store would forget the instances on the hosts"
         )
         return errors.OrchestratorError("not a store, or damaged", where, why, hint)

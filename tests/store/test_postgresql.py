@@ -71,6 +71,8 @@ def heard(worker: Worker) -> str:
         "postgresql://ops:hunter2@db/orc?timeout=1&timeout=2",
         "postgresql://ops:hunter2@db/a%00b",
         "postgresql://ops@db/orc?password=hunter2&hunter2",
+        "postgresql://ops:12/hunter2@db/orc",
+        "postgresql://ops:12@hunter2@db/orc",
     ],
 )
 def test_a_url_that_cannot_be_a_stores_is_refused_without_its_password(url: str) -> None:
