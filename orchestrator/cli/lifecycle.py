@@ -54,7 +54,7 @@ _paced = options.together(
     click.option(
         "--max-fail-percentage",
         "most",
-        type=click.FloatRange(0, 100),
+        type=options.Number(0, 100),
         metavar="P",
         help="With --serial: begin no other batch after one of which more failed.",
     ),

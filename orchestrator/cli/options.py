@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,16 @@ from orchestrator.cli import settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
+
+
+class Number(click.FloatRange):
+    """A number of a range; NaN, which no comparison keeps out, is of none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no number", param, ctx)
+        return found
 
 
 def _noted(name: str, read: Callable[[Any], object] = lambda value: value) -> Callable[[click.Context, click.Parameter, Any], None]:

@@ -33,7 +33,7 @@ POLICIES = {"report": "NOTHING", "live": "LIVE", "all": "ALL"}
 @click.option(
     "--interval",
     metavar="SECONDS",
-    type=click.FloatRange(min=1),
+    type=options.Number(min=1),
     default=INTERVAL,
     show_default=True,
     help="Time between two looks at a host where nothing happens.",

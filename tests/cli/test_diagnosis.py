@@ -72,3 +72,9 @@ def test_one_thing_at_a_time(operator: Operator) -> None:
     operator.ok("apply", "site.yaml")
     for flags in (("--diagnose", "--repair"), ("--repair", "--serial", "1"), ("--diagnose", "--serial", "1")):
         assert operator("hard-reboot", "--all", *flags).code == 64
+
+
+def test_what_is_no_number_bounds_nothing(operator: Operator) -> None:
+    operator.ok("apply", "site.yaml")
+    assert operator("hard-reboot", "--all", "--serial", "1", "--max-fail-percentage", "nan").code == 64
+    assert operator("watch", "--once", "--interval", "nan").code == 64
