@@ -18,8 +18,14 @@ MADE_ANEW = ("disk.config", "nvram.fd")
 """Beside the root disk: what its guest was told, and what its firmware kept."""
 
 
-def held(record: Record, edits: Sequence[Edit], consents: Set[str]) -> tuple[Edit, ...]:
-    """The edits, each with why it is not done now, where it is not. An instance whose disks are made anew boots: its other changes may use that."""
+AWAY = "its host was not reached, and consent is to what is done now"
+
+
+def held(record: Record, edits: Sequence[Edit], consents: Set[str], away: bool = False) -> tuple[Edit, ...]:
+    """The edits, each with why it is not done now, where it is not. An instance whose disks are made anew boots: its other changes may use that.
+
+    `away`: its host was not reached. What takes consent is not recorded then: a playbook that is put back meanwhile would lose the disks all the same.
+    """
     way = f"an earlier run left it in {record.state}: apply again once that is finished" if compare.busy(record) else ""
     boots = any(edit.kind in (REBUILD, DESTROY) and changes.allowed(edit.kind, consents) for edit in edits)
 
@@ -27,7 +33,7 @@ def held(record: Record, edits: Sequence[Edit], consents: Set[str]) -> tuple[Edi
         if edit.field in changes.HOSTS:
             return ""
         consented = changes.allowed(edit.kind, consents) or (boots and edit.kind is REBOOT)
-        return way or ("" if consented else changes.missing(edit.kind))
+        return way or (changes.missing(edit.kind) if not consented else AWAY if away and edit.kind in changes.CONSENTS else "")
 
     found = tuple(structs.replace(edit, held=why(edit)) for edit in edits)
     rest = {edit.field: edit.held for edit in found if edit.held and edit.field.startswith("flavor.")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import structs
 
@@ -22,13 +22,13 @@ Edits = Mapping[str, Sequence[Edit]]
 """By instance's name; of those without any, none."""
 
 
-def of(app: App, seen: Snapshot, desired: Desired) -> dict[str, tuple[Edit, ...]]:
-    """The differences, each with why it is not made, where it is not."""
+def of(app: App, seen: Snapshot, desired: Desired, away: Collection[str] = ()) -> dict[str, tuple[Edit, ...]]:
+    """The differences, each with why it is not made, where it is not. `away`: hosts that were not reached."""
     found = {}
     for record in seen.records:
         wish = _wish(record, desired)
         if wish and (edits := compare.edits(record, wish, desired)):
-            found[record.instance.name] = amend.held(record, edits, app.allow)
+            found[record.instance.name] = amend.held(record, edits, app.allow, record.instance.host in away)
     return found
 
 

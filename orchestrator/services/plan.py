@@ -77,6 +77,10 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     likeliest = _both(likeliest, estranged.needs(recorded, hosts))
     seen = observe(app, hosts, known, run, _both(grounds.needs(before), likeliest))
     estranged.refuse(app, recorded, seen)
+    if away := {name for name, each in seen.items() if each.error}:
+        changing = edits.of(app, snapshot, desired, away)
+        wished = edits.amended(snapshot, desired, changing)
+        known = [record for record in wished.records if record.instance.name in {each.instance.name for each in known}]
     names = {each.volume.name: str(each.problem) for each in lost.values()}
     stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
     stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}

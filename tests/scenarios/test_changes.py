@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.model import desired, errors
+from orchestrator.planning import amend
 from orchestrator.services import apply, lifecycle, plan
 from orchestrator.services.report import Report
 from tests.fakes.state import Domain, File
@@ -251,6 +252,24 @@ def test_a_rebuild_that_fails_is_done_by_the_next_apply_without_asking_again(sit
     site.fleet.heal(host)
     assert settle(site, other).exit_code == 0
     assert (site.record("vm").state, site.record("vm").instance.renews) == ("ACTIVE", ())
+
+
+def test_no_disk_is_given_up_on_a_host_that_was_not_reached(site: Site) -> None:
+    world = site.desired("vm")
+    settle(site, world)
+    written(site)
+    before = site.record("vm").instance
+    other = other_image(site, world)
+    site.fleet.unreachable(before.host)
+    report = settle(site, other, "rebuild")
+    assert (report.exit_code, [edit.held for edit in report.withheld["vm"]]) == (4, [amend.AWAY])
+    assert site.record("vm").instance == before
+    site.fleet.heal(before.host)
+    assert plan.plan(site.app, world)[0].empty  # the image was put back meanwhile
+    assert settle(site, world).exit_code == 0
+    assert (kept(site), site.starts()) == ({"disk": True}, 1)
+    assert settle(site, other, "rebuild").exit_code == 0
+    assert site.record("vm").instance.image.name == "other"
 
 
 def test_hard_reboot_finishes_a_rebuild_that_failed(site: Site) -> None:
