@@ -86,7 +86,7 @@ def restore(app: App, hosts: Sequence[Host], names: Collection[str] | None, cons
     """
     before = after = verify(app, hosts, names, deep=True)
     reports: list[Report] = []
-    if report := mend(app, "verify", before, ASKED, names):
+    if report := mend(app, "verify", before, ASKED):
         reports.append(report)
         after = verify(app, hosts, names, deep=True)
     if (ill := _ill(after)) and not app.stopping.is_set():
@@ -110,7 +110,7 @@ def syncs(app: App, verdict: Verdict) -> dict[str, Sync]:
     return {record.instance.name: each for record, each in found if each}
 
 
-def mend(app: App, verb: str, verdict: Verdict, allowed: Allowed, names: Collection[str] | None = None) -> Report | None:
+def mend(app: App, verb: str, verdict: Verdict, allowed: Allowed) -> Report | None:
     """Do what is allowed of what the `verdict` asks for; None when that is nothing. What is owned is looked at once more before it is touched.
 
     What a run that died was about to bring back is taken up from there. Raises LockHeld when another run has one of the instances in hand.
