@@ -48,7 +48,7 @@ class Archive:
                 portable.copy(rows, db)
                 for count in store.counters:
                     db.execute(count)
-                self._unlock(db, store, label)
+                self._unlock(db, store, label, kept)
             return ports.Restored(self._summary(store), label.made_at, label.source, kept)
 
     @contextlib.contextmanager
@@ -108,14 +108,14 @@ class Archive:
         sqlite.backup(store.place, kept)
         return kept
 
-    def _unlock(self, db: Session, store: Backend, label: portable.Label) -> None:
-        """Put the backup's key where this store's lies; another that is there is kept beside it."""
+    def _unlock(self, db: Session, store: Backend, label: portable.Label, kept: str) -> None:
+        """Put the backup's key where this store's lies; another that is there is kept: as that of the store that is, where one is."""
         place = self._place(store, reading.lineage(db))
         if label.key is None:
             return
         with _told(place.path):
             if place.path.exists() and place.path.read_bytes() != label.key:
-                place.path.rename(self._aside(place.path))
+                place.path.rename(Path(f"{kept}.key") if kept else self._aside(place.path))
             key.write(place.path, label.key)
         key.record(db, place)
 

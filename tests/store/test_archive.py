@@ -154,13 +154,13 @@ def test_what_was_there_is_kept_beside_it(tmp_path: Path) -> None:
     before = (tmp_path / "state.db.key").read_bytes()
     other = f"sqlite:///{tmp_path}/other/state.db"
     filled(other, tmp_path / "other", "else")
-    kept = told(other)
+    kept, secret = told(other), stores.keyring(other, None, samples.Ids()).reveal("chap/1")
     restored = archive(other, tmp_path / "other").restore(tmp_path / "backup")
     assert Path(restored.kept).stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "other/state.db.key").read_bytes() == before
     assert told(other) == told(url)
     assert told(f"sqlite:///{restored.kept}") == kept
-    assert len(list((tmp_path / "other").glob("state.db.key.*"))) == 1
+    assert stores.keyring(f"sqlite:///{restored.kept}", None, samples.Ids()).reveal("chap/1") == secret, "its key is kept as its own"
 
 
 def test_a_store_in_use_is_not_replaced(tmp_path: Path) -> None:
