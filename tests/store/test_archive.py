@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sqlite3
 import threading
@@ -47,9 +48,8 @@ def filled(url: str, folder: Path, *names: str) -> None:
     store = opened(url)
     run = store.begin("apply", names)
     for name in names:
-        (record,) = store.place(
-            run, lambda seen, name=name: [samples.placement(samples.new(name, samples.port("private", f"10.0.0.{len(name)}")))]
-        )  # type: ignore[misc]
+        placed = samples.placement(samples.new(name, samples.port("private", f"10.0.0.{len(name)}")))
+        (record,) = store.place(run, functools.partial(lambda placed, seen: [placed], placed))
         undo = {record.instance.uuid: (writes.Undo("plug", (Command(("true",)),)),)}
         store.commit(
             run,
