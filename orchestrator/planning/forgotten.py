@@ -34,7 +34,7 @@ def read(host: Host, identity: str, facts: Facts) -> Instance:
         raise UnfitError(f"{described.NAME} beside its disks is not understood: {error}") from error
     if found.uuid != identity or found.directory != f"{host.instances_path}/{identity}":
         raise UnfitError(f"{described.NAME} beside its disks tells of {found.directory}")
-    return replace(found, host=host.name, launched=True)
+    return replace(found, host=host.name, launched=True, renews=())  # consent to lose its disks was to the store that forgot it
 
 
 def drives(found: Collection[Instance]) -> tuple[content.Key, ...]:

@@ -1,6 +1,7 @@
 """An instance in words of its own, `instance.json` beside its libvirt.xml: what a store that has forgotten it is told it by.
 
-It lacks user data and metadata, where passwords end up: they are on the config drive, for QEMU alone to read.
+It lacks user data and metadata, where passwords end up: they are on the config drive, for QEMU alone to read. It is written before a rebuild ends, and
+not after: what the rebuild makes anew is left out, or whoever is told by it would lose the new disks as well.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def path(instance: model.Instance) -> str:
 
 def text(instance: model.Instance) -> bytes:
     """The instance as JSON; the same bytes for the same instance."""
-    return msgspec.json.encode(msgspec.structs.replace(instance, user_data=None, metadata={}, launched=False, due="")) + b"\n"
+    return msgspec.json.encode(msgspec.structs.replace(instance, user_data=None, metadata={}, launched=False, due="", renews=())) + b"\n"
 
 
 def read(content: bytes) -> model.Instance:

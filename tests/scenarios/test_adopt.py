@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from orchestrator.cli import yaml_text
 from orchestrator.files import playbook
 from orchestrator.model import desired, errors
 from orchestrator.model.host import Inventory
-from orchestrator.services import adopt, apply, volumes
+from orchestrator.services import adopt, apply, plan, volumes
 from orchestrator.services.app import App
 from tests.crash.harness import Clock, Ids
 from tests.samples.adopted import foreign
@@ -303,3 +304,22 @@ def test_what_another_run_of_the_store_makes_meanwhile_is_not_forgotten(site: Si
     late = replace(site.app, transport=Overtaken(site, lambda: other.apply("first")))
     assert apply.apply(late, site.desired("second")).exit_code == 0
     assert [record.instance.name for record in site.store.records()] == ["first", "second"]
+
+
+def test_a_rebuild_that_was_finished_is_not_done_once_more_for_a_store_that_forgot_it(site: Site) -> None:
+    world = site.desired("vm")
+    apply.apply(site.app, world)
+    path = site.image.with_name("other.raw")
+    path.write_bytes(b"other".ljust(1024, b"\0"))
+    image = replace(world.images["guest"], name="other", source=str(path), digest=hashlib.sha256(path.read_bytes()).hexdigest())
+    wish = replace(world.instances["vm"], image="other")
+    other = replace(world, images={"other": image}, instances={"vm": wish})
+    apply.apply(replace(site.app, allow=frozenset({"rebuild"})), other)
+    instance = site.record("vm").instance
+    disk = site.fleet.hosts[instance.host].files[instance.disks[0].path]
+    again = empty(site)
+    adopt.adopt(again.app, adopt.look(again.app, instance.host, (), other))
+    assert again.record("vm").instance.renews == ()
+    assert plan.plan(again.app, other)[0].empty
+    apply.apply(again.app, other)
+    assert site.fleet.hosts[instance.host].files[instance.disks[0].path] is disk
