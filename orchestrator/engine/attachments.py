@@ -44,7 +44,8 @@ def done(course: Course) -> list[Amend]:
     started, off = START in steps, course.rest.name == "STOPPED"
     defined = DEFINE in steps and (off or instance.due == "update")
     ports = tuple(port for each in instance.ports if (port := _port(each, steps)))
-    renews = () if any(state.name == REBUILT for state in course.path) else instance.renews
+    # whatever started the guest: from then on it writes on its disks, and nobody has given that up
+    renews = () if started or any(state.name == REBUILT for state in course.path) else instance.renews
     launched = instance.launched or started
     networks = {name: network for name, network in instance.networks.items() if any(port.network == name for port in ports)}
     return [

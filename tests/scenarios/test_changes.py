@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from orchestrator.model import desired, errors
 from orchestrator.planning import amend
-from orchestrator.services import apply, lifecycle, plan
+from orchestrator.services import apply, lifecycle, plan, repair
 from orchestrator.services.report import Report
 from tests.fakes.state import Domain, File
 from tests.scenarios.conftest import Site
@@ -270,6 +270,20 @@ def test_no_disk_is_given_up_on_a_host_that_was_not_reached(site: Site) -> None:
     assert (kept(site), site.starts()) == ({"disk": True}, 1)
     assert settle(site, other, "rebuild").exit_code == 0
     assert site.record("vm").instance.image.name == "other"
+
+
+def test_what_a_guest_writes_once_it_was_started_after_a_failed_rebuild_stays(site: Site) -> None:
+    settle(site, site.desired("vm"))
+    host, other = site.record("vm").instance.host, other_image(site, site.desired("vm"))
+    site.fleet.fail(host, "qemu:///system start", stderr="error: no memory")
+    assert settle(site, other, "rebuild").exit_code == 3
+    site.fleet.heal(host)
+    repair.repair(site.app, ("vm",), lambda findings: True)
+    assert site.record("vm").state == "ACTIVE"
+    written(site)
+    assert plan.plan(site.app, other)[0].empty
+    assert settle(site, other).exit_code == 0
+    assert kept(site) == {"disk": True}
 
 
 def test_hard_reboot_finishes_a_rebuild_that_failed(site: Site) -> None:
