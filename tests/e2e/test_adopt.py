@@ -104,7 +104,7 @@ def test_guests_of_others_and_of_a_lost_store_are_taken_over(lab: Lab, tmp_path:
         assert not lab.script(host, "virsh -q list --all --name").strip()
         assert kept(lab, host).count("\n") == files.count("\n") == 6
         assert lab.script(host, f"cd {FILES} && sha256sum theirs-4.raw") in files
-        operator("volume", "delete", "--yes", "theirs-2-vda")
+        operator("volume", "delete", "--yes", "theirs-2-vda", "data")
         assert lab.script(host, f"ls {FILES}").split().count("theirs-2.qcow2") == 0
     finally:
         for each in (operator, lost):
