@@ -8,13 +8,16 @@ here: knowledge of instances, playbooks or states; a lab is only ever reached by
 
 from __future__ import annotations
 
-from orchestrator.ports import lab as ports
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `packages` is run as a program of its own, by a Python that has nothing installed
+    from orchestrator.ports import lab as ports
 
 
 def open() -> ports.Lab:  # noqa: A001 - read as lab.open(), like os.open()
     """The labs of this machine, in the folder that the environment names (see folder.root)."""
     import os
 
-    from orchestrator.lab import folder, practice  # late: `packages` is run as a program of its own
+    from orchestrator.lab import folder, practice
 
     return practice.PracticeHosts(folder.root(os.environ))
