@@ -1,4 +1,4 @@
-"""Each kind of damage done to a real host: the diagnosis names it, and a repair mends it under guests that run on, or says that it cannot."""
+"""Each kind of damage done to a real host: a diagnosis names it, and so does verify; a repair mends it under guests that run on, or says that it cannot."""
 
 from __future__ import annotations
 
@@ -80,6 +80,13 @@ class Ward:
         found = json.loads(self.operator("hard-reboot", "vm", "beside", "--diagnose", "-o", "json", code=code).stdout)
         return {each["cause"]: each["repair"] for each in found["findings"]}
 
+    def verified(self, code: int | None = 2) -> dict[str, set[str]]:
+        """What `verify` finds on all hosts: names of things, by cause."""
+        named: dict[str, set[str]] = {}
+        for each in json.loads(self.operator("verify", "-o", "json", code=code).stdout)["findings"]:
+            named.setdefault(each["cause"], set()).add(each["name"])
+        return named
+
     def repair(self, code: int) -> None:
         self.operator("hard-reboot", "vm", "beside", "--repair", "--yes", code=code)
 
@@ -105,6 +112,7 @@ def test_one_alone(ward: Ward, damage: Damage) -> None:
     ward.shell(damage.shell)
     try:
         assert ward.causes().get(damage.cause) == damage.repair.value
+        assert ward.verified().get(damage.cause)
         ward.repair(3 if damage.repair is Repair.CANNOT else 0)
     finally:
         if damage.restore:
@@ -131,5 +139,5 @@ def test_two_at_once(ward: Ward, pair: tuple[Damage, Damage]) -> None:
     for damage in pair:
         ward.shell(f"{damage.shell} || :")
     assert {damage.cause for damage in pair} <= ward.causes().keys()
-    ward.repair(0)
-    assert ward.causes(code=0) == {}
+    ward.operator("verify", "--repair", "--yes")
+    assert ward.verified(0) == {} == ward.causes(code=0)
