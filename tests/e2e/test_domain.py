@@ -117,7 +117,7 @@ def test_blank_disks_are_ready_for_use(operator: Operator) -> None:
 
 def test_files_of_a_guest_are_nobody_elses_to_read(operator: Operator) -> None:
     kept = {each.name: each.stat().st_mode & 0o077 for each in files(operator, "scsi").iterdir() if each.name != "libvirt.xml"}
-    assert kept == dict.fromkeys(("console.log", "disk", "disk.config", "disk.local", "disk.swap"), 0)
+    assert kept == dict.fromkeys(("console.log", "disk", "disk.config", "disk.local", "disk.swap", "instance.json"), 0)
 
 
 def test_firmware_runs_and_keeps_its_variables_through_a_hard_reboot(operator: Operator) -> None:

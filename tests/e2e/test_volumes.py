@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from orchestrator import store as stores
 from tests.e2e import ceph, guests
 from tests.e2e.conftest import Lab, Operator, wait
+from tests.store import samples
 
 pytestmark = [
     pytest.mark.practice_hosts,
@@ -149,9 +151,7 @@ def test_no_password_is_ever_seen_on_a_host(owner: Operator) -> None:
     state = owner.folder / "state.db"
     key = state.with_name("state.db.key")
     assert key.stat().st_mode & 0o777 == 0o600
-    from orchestrator.store.key import Keyring
-
-    password = Keyring(key).reveal(f"chap/{volumes(owner)['data']['id']}")
+    password = stores.keyring(f"sqlite:///{state}", owner.folder, samples.Ids()).reveal(f"chap/{volumes(owner)['data']['id']}")
     assert all(password not in line for lines in owner.lab.journal().values() for line in lines)
     assert password.encode() not in b"".join(path.read_bytes() for path in owner.folder.glob("state.db*") if path.is_file())
     storage = str(volumes(owner)["data"]["host"])
