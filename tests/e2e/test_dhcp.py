@@ -30,7 +30,7 @@ PLAY = """\
       networks: [{{network: tenant}}]
 """
 KILL = "pkill -9 -f [d]hcp-hostsfile=/var/lib/orchestrator/"
-REMAINS = """ip netns list | grep orc; ls /sys/class/net | grep -E '^(dh|gw|tap|brq|vxlan)'; ls -d /var/lib/orchestrator
+REMAINS = """ip netns list | grep orc; ls /sys/class/net | grep -E '^(dh|gw|tap|brq|vxlan)'; ls /var/lib/orchestrator | grep -v -x epochs
 iptables-save | grep orc; pgrep -f '[d]hcp-hostsfile=/var/lib/orchestrator/'; true"""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.scenarios.conftest import Site
 URL = "https://images.example.com/guest.raw"
 
 
+@dataclass
 class Copies(Folder):
     """A real folder; `full`: nothing can be kept. `kept` counts what was."""
 
