@@ -81,9 +81,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
         changing = edits.of(app, snapshot, desired, away)
         wished = edits.amended(snapshot, desired, changing)
         known = [record for record in wished.records if record.instance.name in {each.instance.name for each in known}]
-    names = {each.volume.name: str(each.problem) for each in lost.values()}
-    stranded = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
-    stranded |= {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
+    stranded = _stranded(new, lost, seen)
     wished = edits.plugged(app, wished, desired, seen)
     records = {record.instance.name: record for record in wished.records}
     plugged = [records[each.instance.name] for each in known if records[each.instance.name] != each and each.instance.host in seen]
@@ -110,6 +108,13 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     old = {record.instance.name: record.instance for record in snapshot.records}
     changed = tuple(record.instance for record in known if record.instance != old[record.instance.name])
     return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), changed, storage_changes, lost), placing.choose
+
+
+def _stranded(new: Sequence[InstanceRequest], lost: Mapping[str, Lost], seen: Mapping[str, Observation]) -> dict[str, str]:
+    """By name, why a wish cannot be placed now: a volume of it cannot be had, or no host of it answers."""
+    names = {each.volume.name: str(each.problem) for each in lost.values()}
+    found = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
+    return found | {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
 
 
 def homeless(wishes: Sequence[InstanceRequest], records: Mapping[str, Record]) -> list[InstanceRequest]:
