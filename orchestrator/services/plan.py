@@ -73,8 +73,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     instances = [record.instance for record in records.values()]
     before = grounds.of(app, instances, desired)
     hosts = _hosts(app, known, new, grounds.concerned(app, before))
-    likeliest = likely.keys(app, new, desired, wished, anew) if new else {}
-    likeliest = _both(likeliest, estranged.needs(recorded, hosts))
+    likeliest = _both(likely.keys(app, new, desired, wished, anew) if new else {}, estranged.needs(recorded, hosts))
     seen = observe(app, hosts, known, run, _both(grounds.needs(before), likeliest))
     estranged.refuse(app, recorded, seen)
     if away := {name for name, each in seen.items() if each.error}:
@@ -99,8 +98,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     decisions = {placement.instance.name: placement.decision for placement in placements}
     changes = [_change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*known, *fresh]]
     changes = [_edited(_held(change, lost), changing.get(change.name, ())) for change in changes]
-    lonely = [wish for wish in new if wish.name in stranded and wish.name not in {record.instance.name for record in known}]
-    changes += [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in lonely]
+    changes += _lonely([wish for wish in new if wish.name not in {record.instance.name for record in known}], stranded)
     changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused]
     order = {wish.name: number for number, wish in enumerate(wishes)}
     changes.sort(key=lambda change: order[change.name])
@@ -115,6 +113,10 @@ def _stranded(new: Sequence[InstanceRequest], lost: Mapping[str, Lost], seen: Ma
     names = {each.volume.name: str(each.problem) for each in lost.values()}
     found = {wish.name: names[name] for wish in new for name in wish.volumes if name in names}
     return found | {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
+
+
+def _lonely(new: Sequence[InstanceRequest], stranded: Mapping[str, str]) -> list[Change]:
+    return [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in new if wish.name in stranded]
 
 
 def homeless(wishes: Sequence[InstanceRequest], records: Mapping[str, Record]) -> list[InstanceRequest]:
