@@ -180,4 +180,4 @@ def event(found: Event) -> dict[str, object]:
 
 
 def _fields(value: object) -> dict[str, object]:
-    return msgspec.to_builtins(value)  # type: ignore[no-any-return]
+    return dict(msgspec.to_builtins(value))

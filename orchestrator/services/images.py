@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from orchestrator.commands.command import Batch, Command, Lane, Record
+from orchestrator.commands.command import Action, Batch, Command, Lane, Record
 from orchestrator.drivers.images import cache
 from orchestrator.facts import cached, gather, image_cache
 from orchestrator.facts.image_cache import Held
@@ -147,8 +147,8 @@ def push(app: App, image: Image, hosts: Sequence[Host]) -> tuple[Done, ...]:
     return tuple(done.get(each.host, each) for each in seen)
 
 
-def _told(actions: Iterable[T]) -> tuple[T, ...]:
-    return tuple(replace(action, step="push") for action in actions)  # type: ignore[type-var]  # actions are Structs
+def _told(actions: Iterable[Action]) -> tuple[Action, ...]:
+    return tuple(replace(action, step="push") for action in actions)
 
 
 def _carried_out(

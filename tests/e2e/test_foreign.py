@@ -48,6 +48,7 @@ ip -o link show | grep -E 'alias orc|: (tap|qbr|qvo|qvb|vxlan-|brq|br-phys)' ; i
 for table in filter nat raw mangle; do iptables -t $table -S | grep -i orc; ip6tables -t $table -S | grep -i orc; done
 for table in filter nat; do ebtables -t $table -L | grep -i orc; done
 ipset list -n | grep orc; virsh -q list --all --name | grep -v -e foreign -e '^$'; ls /var/lib/nova/instances | grep -v -e foreign -e _base -e '^volumes$'
+ls /var/lib/nova/instances/volumes 2>/dev/null
 ls /var/lib/orchestrator 2>/dev/null | grep -v -x epochs; pgrep -a dnsmasq
 true
 """
