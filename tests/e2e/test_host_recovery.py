@@ -222,6 +222,28 @@ def test_one_command_brings_back_what_ran_and_nothing_else(operator: Operator, c
         print(f"\n15 guests on 2 hosts back in {took:.1f} s; a bare loop of `virsh start` takes {bare:.1f} s: ratio {took / bare:.2f}")
 
 
+@pytest.mark.parametrize("guests", [0, 1, 8])
+def test_kill_9_in_its_midst(operator: Operator, guests: int) -> None:
+    """The controller dies once the hosts have begun, and when so many guests were told to start: the same command again ends it."""
+    operator = rebooted(Operator(roomy(conftest.lab_up(NAME, 2)), operator.folder))
+    journal, starts = operator.lab.journal(), {host: operator.lab.starts(host) for host in operator.lab.hosts}
+    process = operator.start("hard-reboot", "--all")
+
+    def begun() -> str:
+        steps = [step for each in since(operator.lab.journal(), journal).values() for step in each]
+        return "begun" if steps and steps.count("spawning.start_domain") >= guests else ""
+
+    conftest.wait(begun, 120)
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+    operator("hard-reboot", "--all")
+    assert running(operator) == {*KERNELS, *SECTORS}
+    again = {host: {name: count - starts[host].get(name, 0) for name, count in operator.lab.starts(host).items()} for host in starts}
+    assert sorted(count for each in again.values() for count in each.values()) == [0] * len(STOPPED) + [1] * 15
+    operator("verify")
+
+
 def test_processes_that_libvirt_has_forgotten_are_not_started_beside(operator: Operator) -> None:
     """libvirt's files in /run wiped while QEMU lives: it calls the guests off, and would start each again on disks that are open."""
     operator = Operator(roomy(conftest.lab_up(NAME, 2)), operator.folder)
