@@ -22,7 +22,7 @@ from orchestrator.model.host import Host
 from orchestrator.planning import batches, fabrics, mismatch
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.ports.writes import Intent, Move, Remove, Resource, Settle, Step, Write
+from orchestrator.ports.writes import Amend, Intent, Move, Remove, Resource, Settle, Step, Write
 
 Waiting = Tracker | GroundTracker
 POLL = 0.5  # seconds between looks at what is expected (nova `_wait_for_running`)
@@ -78,12 +78,13 @@ def _steps(lanes: Sequence[Lane]) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _begin(context: Context, host: Host, trackers: Sequence[Tracker], work: tuple[str, Sequence[Lane]], base: GroundTracker | None) -> None:
-    """The intent, the undo and the opening moves: durable before the wire."""
+    """The intent, the undo, what was consented to and the opening moves: durable before the wire. What is blocked gives up nothing."""
     job, lanes = work
     writes: list[Write] = []
     for tracker in trackers:
-        writes += tracker.open()
         tracker.fault = tracker.course.problem
+        writes += [Amend(tracker.instance)] if tracker.course.consented and not tracker.fault else []
+        writes += tracker.open()
         writes += [] if tracker.fault else tracker.advance()
     undo = {tracker.instance.uuid: tracker.undo() for tracker in trackers if not tracker.fault}
     uuids = tuple(tracker.instance.uuid for tracker in trackers)

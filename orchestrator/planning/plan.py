@@ -60,7 +60,8 @@ class Lost(Struct, frozen=True):
 class Plan(Struct, frozen=True):
     """`placements` are the new instances, not recorded yet; `unreachable` hosts by name, with the reason.
 
-    `ground`: what the instances of each host share; `amended`: instances of which something is to be recorded otherwise.
+    `ground`: what the instances of each host share; `amended`: instances of which something is to be recorded otherwise,
+    before any is begun: what takes consent is recorded with the course that begins it.
     """
 
     changes: tuple[Change, ...]

@@ -12,7 +12,7 @@ from orchestrator.model.desired import Desired, InstanceRequest, NetworkRequest
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Record
 from orchestrator.planning import amend, compare
-from orchestrator.planning.changes import Edit
+from orchestrator.planning.changes import CONSENTS, Edit
 from orchestrator.ports.store import Snapshot
 from orchestrator.scheduling import addresses, bind
 from orchestrator.services.app import App
@@ -35,6 +35,20 @@ def of(app: App, seen: Snapshot, desired: Desired, away: Collection[str] = ()) -
 def amended(seen: Snapshot, desired: Desired, edits: Edits) -> Snapshot:
     """What is recorded, with what the playbook changes of instances that are there: a root disk that is to grow takes its room before others are placed."""
     return structs.replace(seen, records=tuple(_amended(record, desired, edits) for record in seen.records))
+
+
+def consented(edits: Edits) -> frozenset[str]:
+    """Names of instances of which something is made that takes consent."""
+    return frozenset(name for name, found in edits.items() if any(not edit.held and edit.kind in CONSENTS for edit in found))
+
+
+def before(app: App, seen: Snapshot, desired: Desired, wished: Sequence[Instance], away: Collection[str] = ()) -> tuple[Instance, ...]:
+    """Instances as they are to be recorded before what was consented to is begun: with all that takes no consent. `wished`: as they will be."""
+    found = {instance.name: instance for instance in wished}
+    own = structs.replace(seen, records=tuple(record for record in seen.records if record.instance.name in found))
+    calm = amended(own, desired, of(structs.replace(app, allow=frozenset()), own, desired, away))
+    there = (record.instance for record in calm.records)  # ports and what they are on take no consent; new ones were bound
+    return tuple(structs.replace(each, ports=found[each.name].ports, networks=found[each.name].networks) for each in there)
 
 
 def _wish(record: Record, desired: Desired) -> InstanceRequest | None:

@@ -97,15 +97,18 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     ground = grounds.chart(fabrics, seen)
     decisions = {placement.instance.name: placement.decision for placement in placements}
     changes = [_change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*known, *fresh]]
-    changes = [_edited(_held(change, lost), changing.get(change.name, ())) for change in changes]
+    consented = edits.consented(changing)
+    changes = [_edited(_consented(_held(change, lost), consented), changing.get(change.name, ())) for change in changes]
     changes += _lonely([wish for wish in new if wish.name not in {record.instance.name for record in known}], stranded)
     changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused]
     order = {wish.name: number for number, wish in enumerate(wishes)}
     changes.sort(key=lambda change: order[change.name])
     unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
     old = {record.instance.name: record.instance for record in snapshot.records}
-    changed = tuple(record.instance for record in known if record.instance != old[record.instance.name])
-    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), changed, storage_changes, lost), placing.choose
+    changed = [record.instance for record in known if record.instance.name not in consented]
+    changed += edits.before(app, snapshot, desired, [record.instance for record in known if record.instance.name in consented], away)
+    noted = tuple(instance for instance in changed if instance != old[instance.name])
+    return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), noted, storage_changes, lost), placing.choose
 
 
 def _stranded(new: Sequence[InstanceRequest], lost: Mapping[str, Lost], seen: Mapping[str, Observation]) -> dict[str, str]:
@@ -218,6 +221,13 @@ def _held(change: Change, lost: Mapping[str, Lost]) -> Change:
     connects = change.course and any(CONNECT in state.steps for state in change.course.path)
     lack = storage.lacking(change.course.record.instance, lost) if change.course and connects else None
     return Change(change.name, change.host, UNREACHABLE, str(lack.problem)) if lack else change
+
+
+def _consented(change: Change, names: Set[str]) -> Change:
+    """The change, whose course records what was consented to of its instance."""
+    if change.course is None or change.name not in names:
+        return change
+    return structs.replace(change, course=structs.replace(change.course, consented=True))
 
 
 def _edited(change: Change, found: Sequence[Edit]) -> Change:

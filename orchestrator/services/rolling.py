@@ -10,13 +10,14 @@ from orchestrator.engine.context import Context, Outcome, Progress
 from orchestrator.facts.gather import Facts
 from orchestrator.model import errors
 from orchestrator.model.desired import Desired, Play
-from orchestrator.model.instance import Record
+from orchestrator.model.instance import Instance, Record
 from orchestrator.planning import rolling
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, UPDATE, Change, Plan
 from orchestrator.planning.rolling import Batch
-from orchestrator.services import grounds, handlers
+from orchestrator.ports.store import Snapshot
+from orchestrator.services import grounds, handlers, refusals
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import Onward, Outcomes, Work, look
 
@@ -91,20 +92,43 @@ class Roll(Struct, frozen=True):
 
     def _seen(self, app: App, there: Sequence[Change], lay: set[str]) -> tuple[Work, dict[str, Outcome]]:
         """The batch as its hosts are by now, and what was not reached."""
-        names = {change.name for change in there if change.course}
-        records = [record for record in app.store.records() if record.instance.name in names]
-        lost: dict[str, Outcome] = {}
+        courses = {change.name: change.course for change in there if change.course}
+        consented = {name: course.record.instance for name, course in courses.items() if course.consented}
+        seen = app.store.snapshot()
+        records, lost = self._roomy(seen, [record for record in seen.records if record.instance.name in courses], consented)
 
         def onward(record: Record, facts: Facts, ground: Groundwork | None) -> Course | None:
             try:
-                return self.onward(record, facts, ground)
+                found = self.onward(record, facts, ground)
             except errors.OrchestratorError as problem:  # it could be planned before the first batch
                 lost[record.instance.name] = _not_begun(record, "failed", str(problem))
                 return None
+            return structs.replace(found, consented=record.instance.name in consented) if found else None
 
         work, unreachable = look(app, self.context, records, sorted(lay), onward)
         missed = [record for record in records if record.instance.host in unreachable]
         return work, lost | {each.instance.name: _not_begun(each, UNREACHABLE, unreachable[each.instance.host]) for each in missed}
+
+    def _roomy(
+        self, seen: Snapshot, records: Sequence[Record], consented: Mapping[str, Instance]
+    ) -> tuple[list[Record], dict[str, Outcome]]:
+        """The records with what was consented to of them; those that have become too large for their host meanwhile have failed."""
+        found, lost = list[Record](), dict[str, Outcome]()
+        for record in records:
+            name = record.instance.name
+            if name not in consented:
+                found.append(record)
+                continue
+            made = structs.replace(record, instance=structs.replace(consented[name], volumes=record.instance.volumes))
+            wished = structs.replace(seen, records=tuple(made if each is record else each for each in seen.records))
+            try:
+                refusals.room(self.app, seen, wished, self.desired)
+            except errors.SpecErrors as problem:
+                lost[name] = _not_begun(record, "failed", str(problem))
+                continue
+            seen = wished
+            found.append(made)
+        return found, lost
 
 
 def _not_begun(record: Record, status: str, fault: str) -> Outcome:
