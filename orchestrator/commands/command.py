@@ -23,6 +23,7 @@ class Command(Struct, frozen=True):
     otherwise: tuple[
         str, ...
     ] = ()  # what is run when it did not succeed: its exit code is then the one that counts, its output comes behind
+    asks: str = ""  # of a read: whose answer it waits for. Once a look has waited for it in vain, the rest of the look asks it no more
 
     def shown(self) -> str:
         """The command as an operator could type it; of a long fixed script only which one it is, so that what it is given can be seen."""

@@ -76,7 +76,13 @@ def _session(batch: Batch, marker: str, nonce: str, job_length: int) -> str:
         reads = list(_reads(batch))
         if any(read.startswith("together ") for read in reads):
             parts += [session_text.TOGETHER, f"one_shell={quoting.word(session_text.ONE_SHELL)}"]
-        parts += [session_text.READ, "{", *reads, "} </dev/null"]
+        parts += [
+            session_text.READ,
+            *((session_text.CONSULT,) if any(read.asks for read in batch.reads) else ()),
+            "{",
+            *reads,
+            "} </dev/null",
+        ]
     parts.append("finish")
     if batch.lanes:
         parts.append("prune")
@@ -99,15 +105,23 @@ def _launch(batch: Batch, nonce: str, length: int) -> Iterator[str]:
 
 
 def _reads(batch: Batch) -> Iterator[str]:
-    """Neighbours are read together, but for those with a limit of their own: what libvirt is asked may hang, and what looks at processes is to be one."""
-    for alone, group in itertools.groupby(enumerate(batch.reads), key=lambda read: read[1].timeout != LIMIT or bool(read[1].stdin)):
+    """Neighbours are read together, but for what may hang, and those with a limit of their own: what looks at processes is to be one."""
+    for alone, group in itertools.groupby(enumerate(batch.reads), key=lambda read: _is_alone(read[1])):
         found = list(group)
-        lines = [f"{_stdin(read)}get {index} {read.timeout} {quoting.words(read.argv)}" for index, read in found]
+        lines = [f"{_stdin(read)}{_get(read)} {index} {read.timeout} {quoting.words(read.argv)}" for index, read in found]
         text = "\n".join(lines)
         if alone or len(found) == 1 or len(encoded(text)) > ONE_ARGUMENT:
             yield from lines
         else:
             yield f"together {found[0][0]} {max(read.timeout for _, read in found)} {quoting.word(text)}"
+
+
+def _is_alone(read: Command) -> bool:
+    return bool(read.asks or read.stdin) or read.timeout != LIMIT
+
+
+def _get(read: Command) -> str:
+    return f"consult {quoting.word(read.asks)}" if read.asks else "get"
 
 
 def _job(batch: Batch, marker: str, nonce: str) -> str:

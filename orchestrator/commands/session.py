@@ -34,10 +34,19 @@ READ = (
     + r"""
 get() { # index timeout argv...
   say read "$1"; t=$2; shift 2
-  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; told "$?"
+  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; c=$?; told "$c"
 }
 """
 )
+
+CONSULT = r"""
+silent=
+consult() { # whom index timeout argv...: who let one read wait in vain is asked no more, so that a look takes one read's time at most
+  case " $silent " in *" $1 "*) say read "$2"; e="$1 was asked before, and did not answer in time"; told 124; return ;; esac
+  whom=$1; shift; get "$@"
+  case $c in 124 | 137 | 143) silent="$silent $whom" ;; esac
+}
+"""
 
 TOGETHER = r"""
 together() { # index timeout text: of several reads; where one takes too long, each has its own time

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
-from orchestrator.facts.domain import SPLIT, URI
-from orchestrator.model import errors
+from orchestrator.facts.domain import LIBVIRT, SPLIT, URI, silence
 
 SAVED = re.compile(r"^Managed save:\s+yes$", re.MULTILINE)
 
@@ -38,7 +37,7 @@ def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
         f"snapshot-list {key.uuid} --name; echo {SPLIT}"
         for key in keys
     )
-    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=60),)
+    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=60, asks=LIBVIRT),)
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Definition | None]:
@@ -48,10 +47,7 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Definitio
     found = {key: _definition(answers[4 * place : 4 * place + 4]) for place, key in enumerate(keys)}
     absent = {key for key in keys if f"error: failed to get domain '{key.uuid}'" in record.error}
     if len(answers) != 4 * len(keys) + 1 or any(each is None and key not in absent for key, each in found.items()):
-        why = record.error.strip() or f"virsh ended with {record.code}"
-        raise errors.HostError(
-            "libvirt does not answer", why=why, hint="see `systemctl status libvirtd` on the host, or `orchestrator doctor`"
-        )
+        raise silence(record.error.strip() or f"virsh ended with {record.code}")
     return found
 
 

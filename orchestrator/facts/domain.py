@@ -14,9 +14,12 @@ from orchestrator.commands.command import Command, Record
 from orchestrator.model import errors
 
 URI = "qemu:///system"
+LIBVIRT = "libvirt"
+"""Whom reads ask whose answer is libvirt's."""
 SPLIT = "//--//"
 """Between answers; no domain's name can hold a slash."""
 FOUND = re.compile(r"([^\n]+)\n+<domain .*?\n  <uuid>([0-9a-f-]{36})</uuid>\n", re.DOTALL)
+ABSENT = re.compile(r"error: (failed to get domain '|Domain not found:)")
 MARK = re.compile(r"<orchestrator:instance[^>]* lineage=['\"]([0-9a-f-]{36})['\"] digest=['\"]([0-9a-f]{64})['\"]")
 
 
@@ -42,7 +45,7 @@ class Domain(Struct, frozen=True):
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
     looks = "".join(f"; domstate {key.name}; dumpxml --inactive {key.name}; echo {SPLIT}" for key in keys)
     queries = f"list --transient --name; echo {SPLIT}{looks}"
-    return (Command(("virsh", "-q", "-c", URI, queries), accepts=(0, 1), timeout=30),)
+    return (Command(("virsh", "-q", "-c", URI, queries), accepts=(0, 1), timeout=30, asks=LIBVIRT),)
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Domain | None]:
@@ -54,12 +57,20 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Domain | 
     found = {key: _domain(answer, key.name not in transient.splitlines()) for key, answer in zip(keys, answers, strict=False)}
     silent = len(answers) != len(keys) + 1 or any(domain is None and key not in absent for key, domain in found.items())
     if silent or len(complaints) > len(absent):
-        raise errors.HostError(
-            "libvirt does not answer",
-            why=records[0].error.strip() or f"virsh ended with {records[0].code}",
-            hint="see `systemctl status libvirtd` on the host, or `orchestrator doctor`",
-        )
+        raise silence(records[0].error.strip() or f"virsh ended with {records[0].code}")
     return found
+
+
+def complaints(error: str) -> str:
+    """What virsh complains of, but that a domain is not there; "" when libvirt has told all that it was asked."""
+    return "\n".join(line for line in error.splitlines() if line.startswith("error:") and not ABSENT.match(line))
+
+
+def silence(why: str) -> errors.HostError:
+    """That libvirt does not answer: whatever it would have told of is unknown."""
+    return errors.HostError(
+        "libvirt does not answer", why=why, hint="see `systemctl status libvirtd` on the host, or `orchestrator doctor`"
+    )
 
 
 def _domain(answer: str, persistent: bool) -> Domain | None:

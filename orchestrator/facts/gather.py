@@ -7,7 +7,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from types import ModuleType
 
 from orchestrator.commands.command import Command, Record
+from orchestrator.facts import domain
 from orchestrator.model import errors
+
+OVERDUE = (124, 137, 143)
+"""Exit codes of what `timeout` had to end."""
 
 Key = Hashable
 Facts = Mapping[Key, object]
@@ -45,6 +49,8 @@ def parse(keys: Iterable[Key], records: Sequence[Record]) -> dict[Key, object]:
 
 
 def _check(command: Command, record: Record) -> None:
+    if command.asks == domain.LIBVIRT and record.code in OVERDUE:
+        raise domain.silence(record.error.strip() or f"it was asked, and said nothing for {command.timeout} s: it hangs, or is overloaded")
     if record.code not in command.accepts:
         why = record.error.strip() or f"exit code {record.code}"
         raise errors.HostError(f"{command.argv[0]} does not answer", why=why, hint="see `orchestrator doctor`")

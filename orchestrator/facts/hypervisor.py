@@ -44,7 +44,7 @@ class Hypervisor(Struct, frozen=True):
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
-    return (Command(("sh", "-c", SCRIPT, "hypervisor", domain.URI), timeout=60),)
+    return (Command(("sh", "-c", SCRIPT, "hypervisor", domain.URI), timeout=60, asks=domain.LIBVIRT),)
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Hypervisor]:
@@ -53,8 +53,7 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Hyperviso
     version, host = VERSION.search(text), HOST.search(text)
     if not version or not host or "<!" in text:  # libvirt writes no DTD, so none is read
         why = records[0].error.strip() or "it does not say what the host is"
-        hint = "see `systemctl status libvirtd` on the host, or `orchestrator doctor`"
-        raise errors.HostError("libvirt does not answer", why=why, hint=hint)
+        raise domain.silence(why)
     major, minor, micro = map(int, version.groups())
     return dict.fromkeys(keys, _hypervisor(host[0], major * 1_000_000 + minor * 1_000 + micro))
 

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
 from orchestrator.facts import domain as domains
-from orchestrator.model import errors
 
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 DOMAIN = re.compile(rf"([^\n]+)\n+<domain .*?\n  <name>([^\n]*)</name>\n  <uuid>({UUID})</uuid>\n", re.DOTALL)
@@ -69,7 +68,10 @@ class Others(Struct, frozen=True):
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
     return tuple(
-        Command(("sh", "-c", SCRIPT, "others", domains.URI, key.path, *key.known.split()), accepts=(0, SILENT), timeout=30) for key in keys
+        Command(
+            ("sh", "-c", SCRIPT, "others", domains.URI, key.path, *key.known.split()), accepts=(0, SILENT), timeout=30, asks=domains.LIBVIRT
+        )
+        for key in keys
     )
 
 
@@ -80,12 +82,8 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Others]:
 
 def _others(record: Record) -> Others:
     said, ended, listed = record.output.decode("utf-8", "replace").rpartition(f"\n{END}\n")
-    if not ended:
-        raise errors.HostError(
-            "libvirt does not answer",
-            why=record.error.strip() or f"virsh ended with {record.code}",
-            hint="see `systemctl status libvirtd` on the host, or `orchestrator doctor`",
-        )
+    if not ended or domains.complaints(record.error):
+        raise domains.silence(record.error.strip() or f"virsh ended with {record.code}")
     transient, *answers = said.split(domains.SPLIT)
     passing = set(transient.split())
     found = (_domain(answer, passing) for answer in answers)

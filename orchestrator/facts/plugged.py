@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
-from orchestrator.facts.domain import SPLIT, URI
+from orchestrator.facts.domain import LIBVIRT, SPLIT, URI, silence
 from orchestrator.facts.seen import Seen
 from orchestrator.model import errors
 
@@ -40,7 +40,7 @@ def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
     looks = "; ".join(
         f"domstate {key.name}; echo {SPLIT}; domblklist {key.name}; echo {SPLIT}; domblkinfo {key.name} --all; echo {SPLIT}" for key in keys
     )
-    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=30),)
+    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=30, asks=LIBVIRT),)
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, tuple[Plugged, ...] | None]:
@@ -65,7 +65,4 @@ def _plugged(key: Key, answers: Sequence[str], record: Record) -> tuple[Plugged,
 
 
 def _silence(record: Record) -> errors.HostError:
-    why = record.error.strip() or f"virsh ended with {record.code}"
-    return errors.HostError(
-        "libvirt does not answer", why=why, hint="see `systemctl status libvirtd` on the host, or `orchestrator doctor`"
-    )
+    return silence(record.error.strip() or f"virsh ended with {record.code}")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
-from orchestrator.facts.domain import SPLIT, URI
+from orchestrator.facts.domain import LIBVIRT, SPLIT, URI, complaints, silence
 
 ANSWER = re.compile(r"([a-z -]+) \(([^()\n]+)\)\s*")
 
@@ -34,11 +34,13 @@ class Reason(Struct, frozen=True):
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
     looks = "; ".join(f"domstate --reason {key.name}; echo {SPLIT}" for key in keys)
-    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=30),)
+    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=30, asks=LIBVIRT),)
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Reason | None]:
-    """None for a domain that libvirt does not know, or does not tell of: the domain's own fact says which."""
+    """None for a domain that libvirt does not know. Raises HostError when libvirt does not answer: a guest whose end is not told of is none that crashed."""
+    if trouble := complaints(records[0].error):
+        raise silence(trouble)
     answers = records[0].output.decode("utf-8", "replace").split(SPLIT)
     found = (ANSWER.fullmatch(answer) for answer in answers)
     return {key: Reason(each[1], each[2]) if each else None for key, each in zip(keys, [*found, *[None] * len(keys)], strict=False)}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
-from orchestrator.facts.domain import URI
+from orchestrator.facts.domain import LIBVIRT, URI
 
 
 class Key(Struct, frozen=True):
@@ -20,7 +20,7 @@ class Key(Struct, frozen=True):
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
-    return (Command(("virsh", "-q", "-c", URI, "secret-list"), timeout=30),)
+    return (Command(("virsh", "-q", "-c", URI, "secret-list"), timeout=30, asks=LIBVIRT),)
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, str | None]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
-from orchestrator.facts.domain import SPLIT, URI
+from orchestrator.facts.domain import LIBVIRT, SPLIT, URI, complaints, silence
 from orchestrator.model import errors
 
 if TYPE_CHECKING:
@@ -55,18 +55,15 @@ def commands(keys: Sequence[object]) -> tuple[Command, ...]:
     looks = "; ".join(
         f"domstate {name}; echo {SPLIT}; dumpxml --inactive {name}; echo {SPLIT}; dumpxml {name}; echo {SPLIT}" for name in _names(keys)
     )
-    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=30),)
+    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=30, asks=LIBVIRT),)
 
 
 def parse(keys: Sequence[object], records: Sequence[Record]) -> dict[object, object]:
     """Raises HostError when libvirt does not answer: silence is no evidence of anything."""
     names = _names(keys)
     answers = [answer.strip() for answer in records[0].output.decode("utf-8", "replace").split(SPLIT)]
-    if len(answers) != 3 * len(names) + 1:
-        why = records[0].error.strip() or f"virsh ended with {records[0].code}"
-        raise errors.HostError(
-            "libvirt does not answer", why=why, hint="see `systemctl status libvirtd` on the host, or `orchestrator doctor`"
-        )
+    if len(answers) != 3 * len(names) + 1 or complaints(records[0].error):
+        raise silence(records[0].error.strip() or f"virsh ended with {records[0].code}")
     said = {name: answers[3 * place : 3 * place + 3] for place, name in enumerate(names)}
     return {key: _answer(key, said) for key in keys}
 

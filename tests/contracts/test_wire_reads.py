@@ -79,3 +79,19 @@ def test_more_than_one_argument_holds_is_read_too(env: dict[str, str]) -> None:
     words = ["x" * 1000] * 200
     found = told(env, *(sh('echo "$#"', *words) for _ in range(2)))
     assert [each.output for each in found] == [b"200\n"] * 2
+
+
+def test_who_let_one_wait_in_vain_is_asked_no_more(env: dict[str, str], tmp_path: Path) -> None:
+    """A daemon that hangs takes the time of one read, not of each; what others are asked is asked."""
+
+    def ask(whom: str, text: str) -> Command:
+        return Command(("sh", "-c", f"{text}; echo {whom} >>{tmp_path}/asked"), timeout=1, asks=whom)
+
+    found = told(
+        env, ask("well", ":"), ask("libvirt", "sleep 9"), sh("echo beside"), ask("libvirt", ":"), ask("well", ":"), ask("libvirt", ":")
+    )
+    assert [each.code == 0 for each in found] == [True, False, True, False, True, False]
+    assert [each.code for each in found[3::2]] == [124, 124]
+    assert found[3].error == "libvirt was asked before, and did not answer in time"
+    assert found[2].output == b"beside\n"
+    assert (tmp_path / "asked").read_text() == "well\nwell\n"

@@ -85,7 +85,7 @@ class FakeFleet:
                 self._lanes(state, batch, cut, on_record)
             elif cut:
                 raise errors.Unreachable("connection lost", host.name, "the peer does not answer")
-            reads = tuple(self._read(state, index, read) for index, read in enumerate(batch.reads))
+            reads = self._reads(state, batch)
             self._keep(state)
             return reads
 
@@ -95,6 +95,16 @@ class FakeFleet:
 
     def close(self) -> None:
         """Nothing to close."""
+
+    def _reads(self, state: State, batch: Batch) -> tuple[Record, ...]:
+        """Who let one read wait in vain is asked no more."""
+        reads: list[Record] = []
+        silent: set[str] = set()
+        for index, read in enumerate(batch.reads):
+            over = read.asks in silent
+            reads.append(Record("", index, "done", 124) if over else self._read(state, index, read))
+            silent |= {read.asks} if read.asks and reads[-1].code == 124 else set()
+        return tuple(reads)
 
     def _read(self, state: State, index: int, read: Command) -> Record:
         result = self._faults[state.name].failure(read.shown()) or shell.run(state, read.argv, read.stdin, read.timeout)

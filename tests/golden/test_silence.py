@@ -5,7 +5,26 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.commands.command import Record
-from orchestrator.facts import bridge_nf, compute, digest, disk, domain, file, gather, hypervisor, ipset, job, kvm, link, rules
+from orchestrator.facts import (
+    bridge_nf,
+    compute,
+    definition,
+    digest,
+    disk,
+    domain,
+    file,
+    gather,
+    hypervisor,
+    ipset,
+    job,
+    kvm,
+    link,
+    others,
+    plugged,
+    reason,
+    rules,
+    shape,
+)
 from orchestrator.model import errors
 
 KEYS = (
@@ -14,12 +33,44 @@ KEYS = (
     *(bridge_nf.Key(), ipset.Key("orc7c9e66"), rules.Key("iptables", "orc7c9e66")),
 )
 
+UUID = "6f1c1c5c-8a0a-4b8e-9a43-000000000001"
+ASKED = (
+    *(definition.Key(UUID), others.Key("/var/lib/nova/instances"), plugged.Key("instance-00000001"), reason.Key("instance-00000001")),
+    *(shape.Key("instance-00000001"), shape.Live("instance-00000001")),
+)
+
 
 @pytest.mark.parametrize("code", [124, 126, 127, 137])
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: type(key).__module__.rsplit(".", 1)[-1])
 def test_a_tool_that_did_not_run_or_did_not_end(key: gather.Key, code: int) -> None:
     with pytest.raises(errors.HostError):
         gather.parse([key], [Record("", 0, "done", code, b"", "no such tool")])
+
+
+@pytest.mark.parametrize("code", [124, 137, 143])
+@pytest.mark.parametrize(
+    "key", [key for key in (*KEYS, *ASKED) if any(command.asks for command in gather.commands([key]))], ids=lambda key: type(key).__module__
+)
+def test_a_libvirt_that_hangs_is_called_so(key: gather.Key, code: int) -> None:
+    with pytest.raises(errors.HostError, match=r"libvirt does not answer: .* said nothing for \d+ s"):
+        gather.parse([key], [Record("", 0, "done", code)])
+
+
+@pytest.mark.parametrize("key", ASKED, ids=lambda key: type(key).__module__)
+def test_a_libvirt_that_goes_while_it_is_asked_has_told_nothing(key: gather.Key) -> None:
+    """virsh tells what it was told to echo all the same, and connects anew in vain: not a word of it is that a domain is not there."""
+    split = domain.SPLIT.encode()
+    half = {
+        definition.Key: split * 4,
+        others.Key: f"\n{domain.SPLIT}{domain.SPLIT}\n{others.END}\n".encode(),
+        plugged.Key: split * 3,
+        reason.Key: split,
+        shape.Key: split * 3,
+        shape.Live: split * 3,
+    }
+    gone = "error: Disconnected from qemu:///system due to end of file\nerror: failed to connect to the hypervisor"
+    with pytest.raises(errors.HostError, match="libvirt does not answer"):
+        gather.parse([key], [Record("", 0, "done", 1 if type(key) is not others.Key else 0, half[type(key)], gone)])
 
 
 @pytest.mark.parametrize("trouble", ["Permission denied", "Input/output error", "Stale file handle"])

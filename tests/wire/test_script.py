@@ -17,7 +17,11 @@ NONCE = "0123456789abcdef"
 READS = Batch(
     "facts",
     0,
-    reads=(Command(("virsh", "list", "--all"), timeout=20), Command(("cat", "it's"), stdin="one\n'two'\n"), Command(("true",))),
+    reads=(
+        Command(("virsh", "list", "--all"), timeout=20, asks="libvirt"),
+        Command(("cat", "it's"), stdin="one\n'two'\n"),
+        Command(("true",)),
+    ),
 )
 LANES = Batch(
     "6b1e/7",

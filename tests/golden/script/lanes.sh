@@ -1,4 +1,4 @@
-# LC_ALL=C; s=$(dd bs=65536 count=2561 iflag=fullblock,count_bytes 2>/dev/null); [ ${#s} = 2561 ] && eval "$s"
+# LC_ALL=C; s=$(dd bs=65536 count=2567 iflag=fullblock,count_bytes 2>/dev/null); [ ${#s} = 2567 ] && eval "$s"
 m=--0123456789abcdef
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL; unset ENV BASH_ENV CDPATH; umask 077; cd /
@@ -54,7 +54,7 @@ told() { # code; stdout has passed as it is, stderr follows it
 
 get() { # index timeout argv...
   say read "$1"; t=$2; shift 2
-  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; told "$?"
+  { e=$(timeout -k 5 "$t" "$@" 2>&1 >&3 3>&-); } 3>&1; c=$?; told "$c"
 }
 {
 get 0 60 'virsh' 'list'
