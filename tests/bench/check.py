@@ -23,9 +23,9 @@ done
 echo $taps; echo $judged
 printf '%s\n' "$rules" | grep -c -e "-p tcp -m tcp --dport 22 -j"
 printf '%s\n' "$rules" | grep -c -e "--mac-source"
-ls _base 2>/dev/null | grep -c -x '[0-9a-f]\{40\}'
+ls _base 2>/dev/null | grep -q -x '[0-9a-f]\{40\}' && echo 1 || echo 0
 """
-WORDS = ("domains", "running", "files", "taps", "jumps to rules", "rules for tcp 22", "rules for MAC addresses", "base images")
+WORDS = ("domains", "running", "files", "taps", "jumps to rules", "rules for tcp 22", "rules for MAC addresses", "a base image")
 
 
 def seen(lab: Lab, host: str) -> tuple[int, ...]:
