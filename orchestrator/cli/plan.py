@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from orchestrator.cli import objects, options, output, planfile, playbooks
 from orchestrator.cli.wiring import Wiring
@@ -55,9 +56,13 @@ def show(wiring: Wiring, files: Sequence[Path], form: str, whole: bool) -> Plan:
     desired = playbooks.desired(wiring, files)
     wiring.reach(playbooks.concerned(desired))
     from orchestrator.planning import show as text  # late: hosts answer meanwhile
+    from orchestrator.planning import stages
+    from orchestrator.services import handlers
     from orchestrator.services import plan as service
 
-    made, _ = service.plan(wiring.app(), desired)
+    app = wiring.app()
+    made, _ = service.plan(app, desired)
+    made = structs.replace(made, stages=stages.foreseen(desired, made.changes, handlers.left(app)))
     if form == "json":
         output.data(form, document(made))
         return made
@@ -102,5 +107,6 @@ def document(made: Plan) -> dict[str, object]:
         changes=changes,
         hosts=hosts,
         unreachable=dict(made.unreachable),
+        batches=[text.stage(each) for each in made.stages],
         lost_volumes={each.volume.name: str(each.problem) for each in made.lost.values()},
     )

@@ -16,6 +16,7 @@ from orchestrator.planning import decide
 from orchestrator.planning.changes import Edit
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
+from orchestrator.planning.rolling import Stage
 from orchestrator.ports.store import Placement
 
 UNREACHABLE = "unreachable"
@@ -61,7 +62,7 @@ class Plan(Struct, frozen=True):
     """`placements` are the new instances, not recorded yet; `unreachable` hosts by name, with the reason.
 
     `ground`: what the instances of each host share; `amended`: instances of which something is to be recorded otherwise,
-    before any is begun: what takes consent is recorded with the course that begins it.
+    before any is begun: what takes consent is recorded with the course that begins it. `stages`: the order that it is worked off in, where that is shown.
     """
 
     changes: tuple[Change, ...]
@@ -71,6 +72,7 @@ class Plan(Struct, frozen=True):
     amended: tuple[Instance, ...] = ()
     storage: tuple[StorageChange, ...] = ()
     lost: Mapping[str, Lost] = field(default_factory=dict)  # by volume's id
+    stages: tuple[Stage, ...] = ()
 
     @property
     def pending(self) -> tuple[Change, ...]:
@@ -98,9 +100,14 @@ class Plan(Struct, frozen=True):
         return tuple(ground for ground in self.ground if ground.changes)
 
     @property
+    def handlers(self) -> frozenset[str]:
+        """Names of handlers that are to be run, as far as that is foreseen."""
+        return frozenset(name for stage in self.stages if not stage.shuffled for name in stage.handlers)
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.pending or self.shared or self.storage or self.unplaced or self.withheld)
+        return not (self.pending or self.shared or self.storage or self.unplaced or self.withheld or self.handlers)
 
     def fingerprint(self) -> str:
         """sha256 over every verb, host and action: equal plans do equal things."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -19,6 +19,20 @@ class Batch(Struct, frozen=True):
 
     play: Play
     names: tuple[str, ...]
+
+
+class Stage(Struct, frozen=True):
+    """A batch as it is foreseen: the play's name, its instances and those of them that something is done to, and by handler's name the hosts that are to run it.
+
+    `shuffled`: the order is another one with each run, so that of the batch only its `size` is known, and of handlers their names.
+    """
+
+    play: str
+    size: int
+    names: tuple[str, ...]
+    busy: tuple[str, ...]
+    handlers: Mapping[str, tuple[str, ...]]
+    shuffled: bool = False
 
 
 def batches(desired: Desired, seed: str) -> tuple[Batch, ...]:

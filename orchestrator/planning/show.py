@@ -15,6 +15,7 @@ from orchestrator.planning.changes import Edit
 from orchestrator.planning.groundwork import SHARED
 from orchestrator.planning.leg import Leg
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, Change, Plan, StorageChange
+from orchestrator.planning.rolling import Stage
 
 SYMBOLS = {"create": "+", "destroy": "-", UNREACHABLE: "?", NOWHERE: "?", decide.NOTHING: " "}
 
@@ -40,6 +41,7 @@ def lines(plan: Plan, whole: bool = False) -> Iterator[str]:
         for leg in ground.legs:
             if leg.actions or whole:
                 yield from _leg(leg, whole)
+    yield from _stages(plan, whole)
     yield from _missing(plan)
     yield summary(plan)
 
@@ -54,6 +56,26 @@ def _change(change: Change, whole: bool) -> Iterator[str]:
     elif change.notes:
         yield f"  {change.name} on {change.host}: left alone, though it differs"
         yield from (f"    {quoting.line(note)}" for note in change.notes)
+
+
+def _stages(plan: Plan, whole: bool) -> Iterator[str]:
+    """In what order, where there is one, and what comes after."""
+    count = len(plan.stages) if plan.pending or plan.handlers else 0
+    for number, each in enumerate(plan.stages[:count], 1):
+        if count == 1 and not each.handlers:
+            return
+        play = f" ({quoting.line(each.play)})" if each.play else ""
+        names = (", ".join(each.busy) if whole else decisions.listed(each.busy)) or "nothing to do"
+        yield f"Batch {number} of {count}{play}: " + (f"any {each.size}, in another order with each run" if each.shuffled else names)
+        for name, hosts in each.handlers.items():
+            yield f"    handler {quoting.line(name)}: " + ("where it is notified" if each.shuffled else f"on {decisions.listed(hosts)}")
+
+
+def stage(found: Stage) -> dict[str, object]:
+    """A batch as plain data; None: another one with each run."""
+    names, hosts = (None, None) if found.shuffled else (list(found.names), found.handlers)
+    handlers = [{"name": name, "hosts": None if hosts is None else list(hosts[name])} for name in found.handlers]
+    return {"play": found.play, "size": found.size, "instances": names, "handlers": handlers}
 
 
 def _missing(plan: Plan) -> Iterator[str]:
@@ -80,7 +102,8 @@ def summary(plan: Plan) -> str:
     hosts = f", shared things of {len(plan.shared)} hosts" if plan.shared and not plan.pending else ""
     nowhere = f", {len(plan.unplaced)} that no host can take" if plan.unplaced else ""
     held = f", held back: {len(plan.withheld)}" if plan.withheld else ""
-    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{volumes}{hosts}{nowhere}{held}."
+    run = f", handlers to run: {len(plan.handlers)}" if plan.handlers and not plan.pending else ""
+    return f"Plan: {found['create']} to create, {found['change']} to change, {found['destroy']} to destroy{volumes}{hosts}{nowhere}{held}{run}."
 
 
 def consent(edits: Sequence[Edit]) -> str:

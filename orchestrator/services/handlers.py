@@ -80,6 +80,13 @@ def note(app: App, context: Context, desired: Desired, part: Part, courses: Iter
     context.store.commit(context.run, [each.record for each in made.values()])
 
 
+def left(app: App) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """What runs that are over left to be run: host, handler's name, and the instances that notified it."""
+    found = _notices(app)
+    others = _alive(app) if found else set()
+    return tuple((each.host, each.handler.name, each.instances) for each in found if each.run not in others)
+
+
 def run(app: App, context: Context, part: Part, outcomes: Mapping[str, Outcome], number: int) -> Handled:
     """Run what the instances of a batch that has ended notified: on the hosts of those that were changed, in the play's order. `outcomes`: of all of them."""
     mine = set(part.names)
