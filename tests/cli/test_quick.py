@@ -45,3 +45,12 @@ def test_get_wakes_nothing_but_the_store(operator: Operator) -> None:
     assert rooms == {"main", "cli", "store", "ports", "commands", "model"}
     assert "orchestrator.store.reading" in done.stderr.split()
     assert not [name for name in done.stderr.split() if name.startswith(("orchestrator.store.commits", "sqlalchemy", "asyncio"))]
+
+
+def test_garbage_is_looked_for_by_who_makes_much(operator: Operator) -> None:
+    """A short command makes none: neither while it works nor at its end, where Python would look through all that was imported, is there a search."""
+    said = "import atexit, gc, sys; found = []; gc.callbacks.append(lambda phase, told: found.append(gc.get_threshold()[0])); "
+    told = "atexit.register(lambda: print(found.count(GARBAGE), len(gc.get_objects()) < gc.get_freeze_count(), file=sys.stderr)); "
+    command = [sys.executable, "-c", f"{said}from orchestrator.main import GARBAGE, main; {told}main()", "get", "instances"]
+    done = subprocess.run(command, env=world.environment(operator.folder), capture_output=True, text=True, timeout=60)
+    assert done.stderr.split()[-2:] == ["0", "True"], done.stderr
