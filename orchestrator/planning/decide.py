@@ -47,6 +47,11 @@ def _error(record: Record, wanted: str, facts: Facts) -> Verdict:
     return rebuild(record) or Verdict("hard-reboot", ("hard_reboot",), why)
 
 
+def moves(record: Record) -> bool:
+    """Whether another host is to be asked: its own failed to build it, and nothing of it is left there."""
+    return record.state == "ERROR" and record.instance.host in record.decision.tried and not record.instance.launched
+
+
 def rebuild(record: Record) -> Verdict | None:
     """The rebuild that is due, whatever state of rest it is in; None when none is."""
     names = record.instance.renews

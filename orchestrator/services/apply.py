@@ -21,7 +21,7 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import Lost, Plan
 from orchestrator.ports.store import Placement, Run
 from orchestrator.ports.writes import Amend, Resource, Want, Write
-from orchestrator.services import grounds, running, storage, wishes
+from orchestrator.services import departed, grounds, running, storage, wishes
 from orchestrator.services import plan as planning
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, Outcomes, Work, carry_out
@@ -86,7 +86,7 @@ def _again(app: App, desired: Desired, outcomes: Mapping[str, Outcome]) -> dict[
     """
     if all(each.status != "failed" and each.state != "DELETED" for each in outcomes.values()):
         return {}
-    tried = {record.instance.name: record.decision.tried for record in app.store.records() if planning.moves(record)}
+    tried = {record.instance.name: record.decision.tried for record in app.store.records() if decide.moves(record)}
     failed = {
         name for name, each in outcomes.items() if each.status == "failed" and 0 < len(tried.get(name, ())) < app.scheduler.max_attempts
     }
@@ -111,6 +111,7 @@ def _told(outcomes: Mapping[str, Outcome], nowhere: Mapping[str, str]) -> dict[s
 def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None, anew: bool) -> Plan:
     """The plan with its placements recorded."""
     lost: Mapping[str, Lost] = {}
+    present = departed.without(desired, departed.of(app, desired))
     for number in range(TRIES):
         plan, choose = planning.plan(app, desired, run, lost, anew)
         if not number and fingerprint not in (None, plan.fingerprint()):  # later ones differ by what was done since
@@ -118,13 +119,13 @@ def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None, anew:
                 "the plan is stale", why="what it was made from has changed since", hint="make a new one with `orchestrator plan`"
             )
         try:
-            lost = _volumes(app, run, desired, plan.lost)
+            lost = _volumes(app, run, present, plan.lost)
         except _Overtaken:
             continue
         if lost.keys() - plan.lost.keys():
             continue  # what was to have them is left as it is
         try:
-            _amend(app, run, desired, plan)
+            _amend(app, run, present, plan)
             app.store.place(run, lambda seen, plan=plan, choose=choose: _same(plan.placements, choose(seen)))  # type: ignore[misc]
         except _Overtaken:
             continue

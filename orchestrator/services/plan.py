@@ -21,7 +21,7 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, UPDATE, Change, Lost, Plan
 from orchestrator.ports.store import Placement, Run, Snapshot
 from orchestrator.scheduling import place
-from orchestrator.services import edits, estranged, grounds, likely, refusals, storage
+from orchestrator.services import departed, edits, estranged, grounds, likely, refusals, storage
 from orchestrator.services import wishes as volume_wishes
 from orchestrator.services.app import App
 from orchestrator.services.observe import Observation, observe
@@ -39,16 +39,18 @@ def plan(
     Raises Conflict when the playbook says something else of an existing instance than what it was made of, or a host already has what would be made.
     """
     for _ in range(grounds.TRIES):
-        known = _instances(app)
+        known, gone = _instances(app), departed.of(app, desired)
         try:
-            made, choose = _plan(app, desired, run, lost, anew)
+            made, choose = _plan(app, departed.without(desired, gone), run, lost, anew)
         except errors.Conflict:
             if _instances(app) == known:
                 raise
             continue  # what was in the way is another run's, recorded since
         hosts = {each.fabric.host for each in made.ground}
         if (now := _instances(app)) == known or all(grounds.of(app, now).get(host) == grounds.of(app, known).get(host) for host in hosts):
-            return made, choose  # what was seen on the hosts was recorded before, so nothing of another run is taken for left over
+            return departed.told(
+                made, desired, gone
+            ), choose  # what was seen on the hosts was recorded before, so nothing of another run is taken for left over
     raise grounds.changing()
 
 
@@ -125,12 +127,7 @@ def _lonely(new: Sequence[InstanceRequest], stranded: Mapping[str, str]) -> list
 def homeless(wishes: Sequence[InstanceRequest], records: Mapping[str, Record]) -> list[InstanceRequest]:
     """Wishes that a host is to be found for: new ones, and those that move."""
     there = [wish for wish in wishes if wish.state != "absent"]
-    return [wish for wish in there if wish.name not in records or moves(records[wish.name])]
-
-
-def moves(record: Record) -> bool:
-    """Whether another host is to be asked: its own failed to build it, and nothing of it is left there."""
-    return record.state == "ERROR" and record.instance.host in record.decision.tried and not record.instance.launched
+    return [wish for wish in there if wish.name not in records or decide.moves(records[wish.name])]
 
 
 def sites(app: App, seen: Mapping[str, Observation]) -> list[place.Site]:
@@ -168,11 +165,7 @@ def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], co
     moving = {wish.name for wish in new}
     there = [record for record in known if record.instance.name not in moving or record.instance.host in app.inventory.hosts]
     own = [record.instance.host for record in there] + [name for wish in new for name in wish.hosts]
-    wanted = dict.fromkeys([*own, *sorted(concerned)])
-    missing = [record for record in there if record.instance.host not in app.inventory.hosts]
-    if missing:
-        raise volume_wishes.departed(app, missing[0].instance)
-    return [app.inventory.hosts[name] for name in wanted]
+    return [app.inventory.hosts[name] for name in dict.fromkeys([*own, *sorted(concerned)])]
 
 
 def _both(one: Mapping[str, Sequence[Key]], other: Mapping[str, Sequence[Key]]) -> dict[str, tuple[Key, ...]]:

@@ -10,7 +10,6 @@ from orchestrator.model.instance import Record
 from orchestrator.planning import course, decide
 from orchestrator.planning.course import Course
 from orchestrator.planning.groundwork import Groundwork
-from orchestrator.services import plan
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import Onward
 
@@ -47,7 +46,7 @@ def check(verb: str, record: Record) -> None:
 
 
 def _instead(verb: str, record: Record) -> str:
-    if plan.moves(record):  # its host may be full by now: what is to be placed anew holds no room
+    if decide.moves(record):  # its host may be full by now: what is to be placed anew holds no room
         return f"nothing of it is on {record.instance.host}: `orchestrator apply` builds it, there or elsewhere"
     if verb == "hard-reboot":
         return ""  # the table says of the rest

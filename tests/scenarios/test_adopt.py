@@ -255,16 +255,41 @@ def test_what_nobody_took_over_is_not_begun_from_its_playbook(site: Site) -> Non
 def test_a_host_that_left_the_inventory_loses_nothing(site: Site) -> None:
     apply.apply(site.app, site.desired("web", hosts=("n1",)))
     apply.apply(site.app, site.desired("db", hosts=("n2",)))
-    before = list(site.fleet.hosts["n1"].journal)
+    before, recorded = list(site.fleet.hosts["n1"].journal), site.record("web")
     less = Inventory({"n2": site.app.inventory.hosts["n2"]}, {"all": ("n2",)})
     left = Site(site.fleet, site.store, replace(site.app, inventory=less), site.image)
     assert apply.apply(left.app, left.desired("db", "more", hosts=("n2",))).exit_code == 0
-    with pytest.raises(errors.Conflict, match=r"host 'n1' has left the inventory: .*not in the inventory: n1 \(1\)"):
-        apply.apply(left.app, left.desired("web", "db", hosts=("n2",)))
+    wish = left.desired("web", "db", "third", hosts=("n2",))
+    made, _ = plan.plan(left.app, wish)
+    assert [(each.name, each.host, each.verb) for each in made.changes] == [
+        ("web", "n1", "unreachable"),
+        ("db", "n2", "none"),
+        ("third", "n2", "create"),
+    ]
+    report = apply.apply(left.app, wish)
+    assert (report.exit_code, {each.name: each.status for each in report.outcomes}) == (
+        4,
+        {"web": "unreachable", "db": "unchanged", "third": "changed"},
+    )
+    assert "host 'n1' has left the inventory" in report.outcomes[0].fault
     with pytest.raises(errors.Conflict, match="not in the inventory"):
         left.act("destroy", "web")
     assert site.fleet.hosts["n1"].journal == before
-    assert site.record("web").instance.host == "n1"
+    assert site.record("web") == recorded
+
+
+@pytest.mark.parametrize("state", ["active", "stopped", "absent"])
+def test_what_is_wished_of_what_is_on_a_host_that_left_waits_until_it_is_back(site: Site, state: str) -> None:
+    apply.apply(site.app, site.desired("web", hosts=("n1",)))
+    recorded, before = site.record("web"), list(site.fleet.hosts["n1"].journal)
+    less = Inventory({"n2": site.app.inventory.hosts["n2"]}, {"all": ("n2",)})
+    wish = site.desired("web", state=state, ram=128, hosts=("n2",))
+    wish = replace(wish, instances={"web": replace(wish.instances["web"], tags=("new",), networks=())})
+    consents = frozenset({"reboot", "rebuild", "destroy"})
+    assert apply.apply(replace(site.app, inventory=less, allow=consents), wish).exit_code == 4
+    assert (site.record("web"), site.fleet.hosts["n1"].journal) == (recorded, before)
+    back = apply.apply(replace(site.app, allow=consents), wish)
+    assert (back.exit_code, [each.status for each in back.outcomes]) == (0, ["changed"])
 
 
 def test_what_guests_are_told_comes_back_from_their_drives_to_the_letter(site: Site) -> None:

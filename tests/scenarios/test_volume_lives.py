@@ -112,8 +112,11 @@ def test_an_instance_whose_host_left_is_told_as_such(storage: Site) -> None:  # 
     apply.apply(storage.app, on_second(storage))
     wish = on_second(storage)
     wish = replace(wish, instances={"vm": replace(wish.instances["vm"], hosts=("n1",), volumes=("data", "logs"))})
-    with pytest.raises(errors.Conflict, match="host 'n2' has left the inventory"):
-        plan.plan(away(storage, "n2"), wish)
+    before = storage.record("vm")
+    report = apply.apply(away(storage, "n2"), wish)
+    assert {each.name: each.status for each in report.outcomes} == {"vm": "unreachable"}
+    assert "host 'n2' has left the inventory" in report.outcomes[0].fault
+    assert storage.record("vm") == before
 
 
 def test_a_volume_that_is_being_deleted_is_not_wanted_again(storage: Site) -> None:  # noqa: F811
