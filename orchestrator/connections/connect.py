@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import shlex
 import socket
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from orchestrator.connections import identity, known_hosts, watchdog
+from orchestrator.connections import identity, known_hosts, library, watchdog
 from orchestrator.connections.route import Hop
 from orchestrator.model import errors
 
@@ -78,10 +79,24 @@ class Connection:
         self.transport, self.patience = transport, patience
         self.sessions = threading.BoundedSemaphore(SESSIONS)
         self._line, self._through = line, through
+        self._prepared: collections.deque[paramiko.Channel] = collections.deque()
 
     @property
     def alive(self) -> bool:
         return self.transport.is_active()
+
+    def prepare(self) -> None:
+        """Open a session for who comes first; where that fails they find out themselves."""
+        with contextlib.suppress(*library.faults()):
+            self._prepared.append(self.transport.open_session(timeout=self.patience))
+
+    def session(self) -> paramiko.Channel:
+        """A new session, or the one that was prepared. Raises what `library.faults` names."""
+        with contextlib.suppress(IndexError):
+            while (prepared := self._prepared.popleft()).closed:
+                pass  # the server did not keep it
+            return prepared
+        return self.transport.open_session(timeout=self.patience)
 
     def silence(self) -> Callable[[], bool]:
         """True, when called, if from now on nothing was heard for so long that the peer counts as gone."""
@@ -121,8 +136,6 @@ def connect(hop: Hop, through: Connection | None, dog: watchdog.Watchdog) -> Con
 
 
 def _attempt(hop: Hop, through: Connection | None, dog: watchdog.Watchdog, expired: Callable[[], bool]) -> Connection:
-    import paramiko
-
     line: Line | None = None
     transport: paramiko.Transport | None = None
 
@@ -135,6 +148,9 @@ def _attempt(hop: Hop, through: Connection | None, dog: watchdog.Watchdog, expir
     with dog.watch(expired, abort) as watch:
         try:
             line = Line(_carrier(hop, through, dog.silence))
+            library.load()  # only now: the server begins to speak meanwhile
+            import paramiko
+
             transport = paramiko.Transport(line)  # type: ignore[arg-type]  # any object with a socket's four methods
             _handshake(transport, hop, dog.silence)
             identity.authenticate(transport, hop)
@@ -144,7 +160,7 @@ def _attempt(hop: Hop, through: Connection | None, dog: watchdog.Watchdog, expir
             if watch.fired:
                 raise _unreachable(hop, watchdog.silent(dog.silence)) from None
             raise
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except library.faults() as error:
             abort()
             if watch.fired and through is not None:
                 through.abandon()

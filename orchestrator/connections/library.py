@@ -25,3 +25,11 @@ def load() -> None:
             if absent:
                 del sys.modules["invoke"]
         logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)  # its threads log what we report as our errors
+
+
+def faults() -> tuple[type[Exception], ...]:
+    """What a connection that does not come, or breaks, raises: of paramiko, of sockets. For `except`, which asks only when something was raised."""
+    load()
+    import paramiko
+
+    return paramiko.SSHException, OSError, EOFError

@@ -37,20 +37,25 @@ class SshTransport:
         self._asked: set[tuple[route.Hop, ...]] = set()  # by batches
 
     def open(self, hosts: Iterable[Host], forks: int) -> None:
-        """Begin to connect to the hosts, `forks` at a time, while the caller does something else; what goes wrong is raised by `run`."""
+        """Begin to connect to the hosts, `forks` at a time, while the caller does something else; what goes wrong is raised by `run`.
+
+        Each gets a session as well: a round trip that the first batch is spared.
+        """
         waiting = collections.deque(hosts)
+        threads = min(forks, len(waiting))
 
         def work() -> None:
             while waiting:
                 with contextlib.suppress(IndexError):  # another thread took the last one
                     self._open(waiting.popleft())
 
-        for _ in range(min(forks, len(waiting))):
+        for _ in range(threads):
             threading.Thread(target=work, daemon=True).start()  # daemon: nobody waits for a host that no batch went to
+        if threads:
+            library.load()  # before whatever the caller imports: hosts work from then on
 
     def _open(self, host: Host) -> None:
         try:
-            library.load()
             hops = route.resolve(host, self._config)
         except errors.HostError:  # `run` finds the same
             return
@@ -60,10 +65,11 @@ class SshTransport:
                 late = self._closed
             if late:
                 connection.close()
+            else:
+                connection.prepare()
 
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         """Run the batch on the host; see the port. Raises Unreachable, OutcomeUnknown, and HostError when the host refused it untouched."""
-        library.load()
         hops = route.resolve(host, self._config)
         talk = exchange.Exchange(hops[-1].where, batch, on_record)
         command = shlex.join([*_root(host, hops[-1]), "sh", "-c", talk.script.bootstrap])
@@ -81,9 +87,6 @@ class SshTransport:
 
         Raises Unreachable.
         """
-        library.load()
-        import paramiko
-
         hops = route.resolve(host, self._config)
         connection = self._connection(hops)
         with connection.sessions:
@@ -91,7 +94,7 @@ class SshTransport:
                 with self._dog.watch(connection.silence(), connection.abort):
                     channel = _session(connection)
                     channel.exec_command(shlex.join((*_root(host, hops[-1]), *argv)))
-            except (paramiko.SSHException, EOFError, OSError) as error:
+            except library.faults() as error:
                 raise errors.Unreachable("cannot open a session", hops[-1].where, connect.reason(error, connection.patience)) from error
             try:
                 yield channel
@@ -153,8 +156,6 @@ def _root(host: Host, hop: route.Hop) -> tuple[str, ...]:
 
 def _converse(connection: connect.Connection, command: str, talk: exchange.Exchange, silent: Callable[[], bool]) -> tuple[Record, ...]:
     """Execute the command on a channel of its own and talk to its end. Its stdin is never closed: paramiko loses output after an EOF."""
-    import paramiko
-
     channel: paramiko.Channel | None = None
     try:
         channel = _session(connection)
@@ -163,13 +164,13 @@ def _converse(connection: connect.Connection, command: str, talk: exchange.Excha
         if not _send(connection, channel, talk):
             _receive(connection, channel, talk)
         return talk.results()
-    except (paramiko.SSHException, EOFError, OSError) as error:
+    except library.faults() as error:
         if gone := silent():
             connection.abort()
         raise talk.cut(watchdog.silent(connection.patience) if gone else connect.reason(error, connection.patience)) from error
     finally:
         if channel is not None:
-            with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+            with contextlib.suppress(*library.faults()):
                 channel.close()
 
 
@@ -180,7 +181,7 @@ def _session(connection: connect.Connection) -> paramiko.Channel:
     expired = watchdog.after(connection.patience)
     while True:
         try:
-            return connection.transport.open_session(timeout=connection.patience)
+            return connection.session()
         except paramiko.SSHException:
             if expired() or not connection.alive:
                 raise

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.connections import library
 from orchestrator.model import errors
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Config:
         """OpenSSH's options for the host called `name`, keys in lower case. Raises HostError when the file is damaged."""
         if not self._path.is_file():
             return {}
+        library.load()
         import paramiko
 
         try:

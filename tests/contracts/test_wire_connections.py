@@ -13,11 +13,12 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from orchestrator.commands.command import Batch, Command, Lane
-from orchestrator.connections import choose, connect, ssh
+from orchestrator.connections import choose, connect, library, ssh
 from orchestrator.model import errors
 from orchestrator.model.host import Host
 from tests.contracts import sshd, wires
@@ -45,6 +46,37 @@ def test_a_connection_begun_ahead_is_the_one_that_is_used(tmp_path: Path) -> Non
         assert transport.run(server.host(), Batch("b", 0, reads=(Command(("true",)),)), wires.ignore)[0].code == 0
         transport.close()
         assert server.log.count("Accepted publickey") == 1
+
+
+def test_a_connection_begun_ahead_has_a_session_for_the_first_batch(server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport, batch = ssh.SshTransport(), Batch("b", 0, reads=(Command(("true",)),))
+    transport._open(server.host())
+    connection = next(iter(transport._connections.values()))
+    opened = mock.Mock(wraps=connection.transport.open_session)
+    monkeypatch.setattr(connection.transport, "open_session", opened)
+    for count in range(3):
+        assert transport.run(server.host(), batch, wires.ignore)[0].code == 0
+        assert opened.call_count == count
+    transport.close()
+
+
+def test_a_session_that_did_not_last_until_the_first_batch_is_not_used(server: sshd.Sshd) -> None:
+    transport = ssh.SshTransport()
+    transport._open(server.host())
+    next(iter(transport._connections.values()))._prepared[0].close()
+    assert transport.run(server.host(), Batch("b", 0, reads=(Command(("true",)),)), wires.ignore)[0].code == 0
+    transport.close()
+
+
+def test_a_server_is_called_before_what_speaks_to_it_is_imported(server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = mock.Mock()
+    seen.call.side_effect, seen.load.side_effect = connect._carrier, library.load
+    monkeypatch.setattr(connect, "_carrier", seen.call)
+    monkeypatch.setattr(library, "load", seen.load)
+    transport = ssh.SshTransport()
+    transport._open(server.host())
+    transport.close()
+    assert [name for name, _, _ in seen.mock_calls][:2] == ["call", "load"]
 
 
 def test_what_keeps_a_connection_begun_ahead_from_coming_is_raised_by_the_first_batch_alone(tmp_path: Path) -> None:
