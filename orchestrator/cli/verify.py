@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 def verify(wiring: Wiring, names: tuple[str, ...], host: str | None, repair: bool, yes: bool, output: str) -> None:
     """Compare what is recorded of instances and their hosts with what is there: drift, damage, leftovers, what is not ours. One round trip a host.
 
+    NAMES choose instances; what their hosts share (networks, rules, DHCP), and what was left over there, is looked at whole, and mended whole with --repair.
+
     Without --repair nothing is changed. With it, what a guest has to be rebooted for is asked about first, or takes --yes; what carries this
     store's mark and was destroyed is removed; nothing else is ever removed.
 

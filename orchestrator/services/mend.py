@@ -74,9 +74,11 @@ class Restored(Struct, frozen=True):
 
     @property
     def exit_code(self) -> int:
-        """0 when all is as recorded; else 4, 3 when mending failed or an instance has what cannot be mended, 2 when something was left."""
+        """0 when all is as recorded; else 4, 3 when mending failed or something cannot be mended here, 2 when something was left."""
+        if self.after.unreachable or not (self.after.findings or self.after.skipped):
+            return self.after.exit_code  # what failed at first was mended by what came after it
         failed = any(report.exit_code == 3 for report in self.reports)
-        return 4 if self.after.unreachable else 3 if failed else self.after.exit_code
+        return 3 if failed or any(finding.repair is Repair.CANNOT for finding in self.after.findings) else self.after.exit_code
 
 
 def restore(app: App, hosts: Sequence[Host], names: Collection[str] | None, consent: repair.Consent) -> Restored:
@@ -183,8 +185,19 @@ def _left(record: Record, verdict: Verdict, allowed: Allowed) -> bool:
 
 
 def _ways(record: Record, sync: Sync | None, verdict: Verdict, allowed: Allowed) -> tuple[str, ...]:
-    """The triggers of an instance's course. One whose power is being waited for, or left, is left whole, but for what was paused and is asked for."""
+    """The triggers of an instance's course. One whose power is being waited for, or left, is left whole, but for what was paused and is asked for; and one
+    whose volumes are not to be had where they lie: a repair has them offered first.
+    """
+    needed = sync is None or sync.paused or sync.do is restart.Do.RESTART
+    if needed and _lacking(record, verdict):
+        return ()
     return sync.triggers if sync and not (sync.paused and allowed.asked) else _triggers(record, verdict.findings, allowed)
+
+
+def _lacking(record: Record, verdict: Verdict) -> bool:
+    """Whether a look has found something wrong with a volume of its where that lies."""
+    own = {each.volume.name for each in record.instance.volumes}
+    return any(finding.kind == "volume" and finding.name in own for finding in verdict.findings)
 
 
 def _triggers(record: Record, findings: Sequence[Finding], allowed: Allowed) -> tuple[str, ...]:
@@ -194,6 +207,8 @@ def _triggers(record: Record, findings: Sequence[Finding], allowed: Allowed) -> 
     own = [finding for finding in findings if finding.name == record.instance.name and finding.host == record.instance.host]
     if any(finding.repair is Repair.CANNOT for finding in own):
         return ()
+    if Repair.REBOOT not in allowed.repairs and any(finding.cause == "unmanaged-qemu" for finding in own):
+        return ()  # nothing is done to what libvirt has forgotten before its process has ended
     classes = allowed.repairs & {Repair.LIVE} if record.state == "ERROR" else allowed.repairs
     may = [finding for finding in own if finding.repair in classes]
     return repair.triggers(record, may) if may else ()

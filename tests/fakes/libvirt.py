@@ -207,7 +207,7 @@ def _start(state: State, domain: Domain) -> Result:
     if domain.active:
         return failed("error: Domain is already active")
     root = ET.fromstring(domain.xml)  # noqa: S314  # parsed when it was defined
-    why = _cannot_start(state, root) or volumes.missing_secret(state, root)
+    why = _cannot_start(state, root) or volumes.unopened(state, root)
     if why:
         return _refused("start", domain, why)
     state.numbers += 1

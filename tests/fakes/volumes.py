@@ -15,6 +15,9 @@ from tests.fakes.state import Directory, Domain, File, Result, State, Target, Un
 
 VOLUME = re.compile(r"volume-([0-9a-f-]{36})")
 ABSENT = "Secret not found: no secret with matching uuid"
+NO_TARGET = (
+    "iSCSI: Failed to connect to LUN : iscsi_service failed with : iscsi_service_reconnect_if_loggedin. Can not reconnect right now."
+)
 Find = Callable[[State, str], Domain | None]
 
 
@@ -29,11 +32,27 @@ def plugged(root: ET.Element) -> dict[str, str]:
     return found
 
 
+def unopened(state: State, root: ET.Element) -> str | None:
+    """Why a disk cannot be opened."""
+    return missing_secret(state, root) or unreachable_target(state, root)
+
+
 def missing_secret(state: State, root: ET.Element) -> str | None:
     """Why a disk cannot be opened: nobody knows its password."""
     wanted = (secret.attrib["uuid"] for secret in root.iter("secret"))
     lost = next((uuid for uuid in wanted if uuid not in state.secrets), None)
     return f"{ABSENT} '{lost}'" if lost else None
+
+
+def unreachable_target(state: State, root: ET.Element) -> str | None:
+    """Why a disk cannot be opened: this very host offers no such target at its address. Of targets of other hosts nothing is known here."""
+    own = {address for link in state.links.values() for address in link.addresses}
+    for source in root.iter("source"):
+        host = source.find("host")
+        target = source.attrib.get("name", "").rpartition("/")[0]
+        if source.attrib.get("protocol") == "iscsi" and host is not None and host.attrib["name"] in own and target not in state.targets:
+            return NO_TARGET
+    return None
 
 
 def _where(disk: ET.Element) -> str:
@@ -70,7 +89,7 @@ def virsh(state: State, words: tuple[str, ...], stdin: bytes, find: Find) -> Res
 
 def _attach(state: State, domain: Domain | None, xml: bytes) -> Result:
     root = ET.fromstring(xml)  # noqa: S314  # our own test data
-    why = missing_secret(state, root)
+    why = unopened(state, root)
     if domain is None or not domain.active or why:
         return failed(f"error: Failed to attach device from /dev/stdin\nerror: {why or 'domain is not running'}")
     for disk in (root,):

@@ -181,6 +181,7 @@ def masks(first: Damage, second: Damage) -> bool:
         {"redefined", "undefined_while_running"},
         {"port_chain_flushed", "foreign_accept_in_our_chain"},
         {"target_withdrawn", "secret_forgotten"},
+        {"target_withdrawn", "volume_lost"},
     )
 
 

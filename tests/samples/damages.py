@@ -1,7 +1,7 @@
 """Kinds of damage to a host and its guests: how each is done to a host in memory, and by a shell on a real one; what a diagnosis calls it, and what mending it costs.
 
 In memory a damage tolerates that an earlier one took away what it would break. A real one is told `uuid`, `domain`, `dir`, `base`, `tap`, `bridge`, `tunnel`,
-`port` (the first characters of the first port's id) and `owner` in the shell's variables; `restore` takes back what no repair can.
+`port` (the first characters of the first port's id), `owner`, `volume` (an id) and its `file` in the shell's variables; `restore` takes back what no repair can.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from orchestrator.model import names
 from orchestrator.model.instance import Instance
 from orchestrator.planning.diagnosis import Repair
 from orchestrator.rendering import domain as rendering
+from orchestrator.rendering import volumes
 from tests.fakes import iproute, libvirt, processes
 from tests.fakes.host import FakeFleet
 from tests.fakes.state import Domain, File, State
@@ -285,9 +286,29 @@ DAMAGES = (
         _forget_peers,
         "bridge fdb show dev $tunnel | grep '^00:00:00:00:00:00 dst' | while read -r mac dst peer rest; do bridge fdb del $mac dev $tunnel dst $peer; done",
     ),
-    Damage("target_withdrawn", "volume-not-offered", LIVE, _withdraw),
-    Damage("secret_forgotten", "volume-disconnected", LIVE, _forget_secrets),
-    Damage("volume_pulled_out", "volume-unplugged", LIVE, running(lambda state, found: found.volumes.clear())),
+    Damage(
+        "target_withdrawn",
+        "volume-not-offered",
+        LIVE,
+        _withdraw,
+        "t='tgtadm --lld iscsi --mode target --op'; $t delete --force --tid $($t show | sed -n \"s/^Target \\([0-9]*\\): .*$volume$/\\1/p\")",
+    ),
+    Damage("secret_forgotten", "volume-disconnected", LIVE, _forget_secrets, "virsh -q secret-undefine $volume"),
+    Damage(
+        "volume_pulled_out",
+        "volume-unplugged",
+        LIVE,
+        running(lambda state, found: found.volumes.clear()),
+        'virsh -q detach-disk --live $domain $(virsh -q domblklist $domain | sed -n "s/^ *\\([^ ]*\\) .*$volume.*/\\1/p")',
+    ),
+    Damage(
+        "volume_lost",
+        "volume-missing",
+        CANNOT,
+        lose(lambda instance: volumes.path(instance.volumes[0].volume)),
+        'mv "$file" "$file.kept"',
+        'mv "$file.kept" "$file"',
+    ),
     Damage(
         "bridges_not_filtered",
         "bridge-nf-off",
