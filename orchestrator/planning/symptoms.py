@@ -21,6 +21,7 @@ from orchestrator.states import step as steps
 from orchestrator.states.instance import BLOCK_DEVICE_MAPPING, NETWORKING, SPAWNING, TABLE
 from orchestrator.states.steps.block_device_mapping import make_directory
 from orchestrator.states.steps.spawning import define_domain, write_domain_xml
+from orchestrator.states.steps.teardown import power
 
 ENDS = {"crashed": "domain-crashed", "destroyed": "domain-destroyed", "shutdown": "domain-shut-down"}
 """Causes by libvirt's reason for which a domain is off; of another reason it is `domain-off`."""
@@ -61,7 +62,7 @@ def of(record: Record, facts: Facts) -> Iterator[Finding]:
     state = TABLE.state(record.state)
     if state.busy or not (record.instance.launched or record.state in ("ACTIVE", "STOPPED")):
         yield _unfinished(patient)
-        if decide.unmanaged(record, facts):
+        if decide.unmanaged(record, facts) or power.cut_off(record.instance, facts):
             yield from _process(patient)
         return
     found = [*_process(patient), *_steps(patient), *_surplus(patient)]
@@ -102,6 +103,9 @@ def _process(patient: Patient) -> Iterator[Finding]:
     if process := decide.unmanaged(patient.record, patient.facts):
         detail = f"process {process.pid} runs the guest, and libvirt does not know of it"
         yield patient.finding("process", "unmanaged-qemu", detail, Repair.REBOOT, f"end process {process.pid}, then start the guest anew")
+    elif power.cut_off(patient.instance, patient.facts):
+        detail = "libvirt takes it for starting, and no process runs: its daemon was killed as it began the start"
+        yield patient.finding("process", "start-cut-off", detail, Repair.CANNOT, power.way_out(patient.instance))
     elif not patient.to_run and patient.runs:
         yield patient.finding("process", "runs-though-stopped", "it is recorded as stopped, and runs", Repair.REBOOT, "stop it")
     elif patient.to_run and not patient.runs:
@@ -233,6 +237,8 @@ def _define(patient: Patient, facts: Facts) -> Words:
     if patient.domain is None:  # one that is to run is told of as its process
         off = "" if patient.to_run or decide.unmanaged(patient.record, facts) else "domain-undefined"
         return "domain", off, "define it again"
+    if define_domain.as_rendered(patient.instance, facts):
+        return "domain", "autostart-off", "have libvirt start it with its host, as it did when it was adopted"
     return "domain", "domain-redefined" if patient.domain.persistent else "domain-transient", "define it again"
 
 

@@ -19,8 +19,13 @@ def forget(state: State, domain: Domain) -> None:
         del state.domains[domain.name]
 
 
+def cut_off(domain: Domain) -> None:
+    """libvirtd killed as it began to start the domain, and started anew: it takes it for starting, with the process 0."""
+    domain.state, domain.reason, domain.pid = "paused", "starting up", 0
+
+
 def _processes(state: State, operands: tuple[str, ...]) -> Result:
-    known = [(each.pid, "T" if each.stopped else "S", each.uuid) for each in state.domains.values() if each.active]
+    known = [(each.pid, "T" if each.stopped else "S", each.uuid) for each in state.domains.values() if each.active and each.pid]
     lost = [(pid, "S", each.uuid) for pid, each in state.strays.items()]
     lines = [f"{pid} {word} {uuid}\n" for pid, word, uuid in sorted((*known, *lost))]
     return Result(0, "".join([*lines, f"999 R {qemu.SELF}\n"]).encode())

@@ -78,6 +78,11 @@ def domain(**changes: object) -> Event:
     return arrange
 
 
+def cut_off(state: State, instance: Instance) -> None:
+    """libvirtd killed as it began the start, and started anew."""
+    processes.cut_off(state.domains[instance.domain])
+
+
 def forgotten(state: State, instance: Instance) -> None:
     """libvirt's status files lost: it knows of no process, and the process lives."""
     processes.forget(state, state.domains[instance.domain])

@@ -106,6 +106,7 @@ SPAWNING = (
     Case(START, "running", PLAIN, after=START),
     Case(START, "paused", PLAIN, events.domain(state="paused"), after=START),
     Case(START, "forgotten", PLAIN, events.forgotten, after=START, blocked=True),
+    Case(START, "cut_off", PLAIN, events.cut_off, after=START, blocked=True),
     Case(CONTINUE, "off", PLAIN, after=DEFINE),
     Case(CONTINUE, "running", PLAIN, after=START),
     Case(CONTINUE, "standing_still", PLAIN, events.domain(stopped=True), after=START),
@@ -121,6 +122,7 @@ def _off(step: str) -> tuple[Case, ...]:
         Case(step, "paused", PLAIN, events.domain(state="paused"), after=START),
         Case(step, "transient", PLAIN, events.domain(persistent=False), after=START),
         Case(step, "foreign", PLAIN, events.foreign("running"), blocked=True),
+        Case(step, "cut_off", PLAIN, events.cut_off, after=START, blocked=True),
     )
 
 

@@ -25,6 +25,7 @@ def needs(instance: Instance) -> tuple[Key, ...]:
 
 def plan(instance: Instance, facts: Facts) -> Todo:
     power.refuse_unmanaged(instance, facts)
+    power.refuse_cut_off(instance, facts)
     found = facts[domains.Key(instance.domain)]
     state = found.state if isinstance(found, domains.Domain) else "not defined"
     if state == "running":

@@ -16,6 +16,7 @@ def needs(instance: Instance) -> tuple[Key, ...]:
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
+    power.refuse_cut_off(instance, facts)
     if power.is_off(instance, facts):
         return Todo("domain does not run")
     return Todo("domain runs", (power.end(instance),))

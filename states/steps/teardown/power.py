@@ -42,6 +42,33 @@ def refuse_unmanaged(instance: Instance, facts: Facts) -> None:
         )
 
 
+def cut_off(instance: Instance, facts: Facts) -> bool:
+    """Whether libvirt takes the guest for one that is just starting, and there is no process: its daemon was killed as it began the start, and came back.
+
+    libvirt writes a domain's status before it forks (qemu_process.c `qemuProcessLaunch`), and reads it back with the process 0: such a domain stays so, and its
+    lock stays held. Every command that would change it waits 30 s for the lock, in vain.
+    """
+    found = facts[domains.Key(instance.domain)]
+    mine = isinstance(found, domains.Domain) and found.uuid == instance.uuid and found.state == "paused"
+    return mine and facts[qemu.Key(instance.uuid)] is None
+
+
+def way_out(instance: Instance) -> str:
+    """What an operator does about a start that was cut off: guests that run are not touched by it."""
+    status = f"/run/libvirt/qemu/{instance.domain}.xml"
+    return f"on the host, `rm {status}` and restart libvirt's daemon (`systemctl restart libvirtd`): guests that run go on; then again"
+
+
+def refuse_cut_off(instance: Instance, facts: Facts) -> None:
+    """Raises HostError when libvirt holds a start that was cut off: it would let nothing be done to the domain."""
+    if cut_off(instance, facts):
+        raise errors.HostError(
+            f"libvirt takes {instance.domain} for starting, and no process of it runs",
+            why="its daemon was killed as it began to start the guest",
+            hint=way_out(instance),
+        )
+
+
 def is_off(instance: Instance, facts: Facts) -> bool:
     """No process runs. Raises HostError when the name belongs to a domain that is not this instance's: it is never touched."""
     found = facts[domains.Key(instance.domain)]

@@ -28,6 +28,7 @@ def needs(instance: Instance) -> tuple[Key, ...]:
 
 def plan(instance: Instance, facts: Facts) -> Todo:
     power.refuse_unmanaged(instance, facts)
+    power.refuse_cut_off(instance, facts)
     if power.is_off(instance, facts):
         return Todo("domain does not run")
     wait = instance.image.properties.get("os_shutdown_timeout", WAIT)
