@@ -11,6 +11,7 @@ from orchestrator.commands.command import Command, Record
 from orchestrator.facts.domain import LIBVIRT, SPLIT, URI, silence
 
 SAVED = re.compile(r"^Managed save:\s+yes$", re.MULTILINE)
+AUTOSTART = re.compile(r"^Autostart:\s+enable$", re.MULTILINE)
 
 
 class Key(Struct, frozen=True):
@@ -23,12 +24,15 @@ class Key(Struct, frozen=True):
 
 
 class Definition(Struct, frozen=True):
-    """`xml` as it will be at the next start, its secrets included; `snapshots` by name; `saved`: libvirt keeps the memory of the guest."""
+    """`xml` as it will be at the next start, its secrets included; `snapshots` by name; `saved`: libvirt keeps the memory of the guest; `autostart`: it
+    starts it when the host boots, which no XML says.
+    """
 
     state: str
     xml: str
     saved: bool = False
     snapshots: tuple[str, ...] = ()
+    autostart: bool = False
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
@@ -55,4 +59,5 @@ def _definition(answers: Sequence[str]) -> Definition | None:
     state, xml, info, snapshots = (*answers, "", "", "", "")[:4]
     if not (state and xml.startswith("<domain") and info):
         return None
-    return Definition(state, f"{xml.strip()}\n", bool(SAVED.search(info)), tuple(snapshots.split("\n")) if snapshots else ())
+    kept = tuple(snapshots.split("\n")) if snapshots else ()
+    return Definition(state, f"{xml.strip()}\n", bool(SAVED.search(info)), kept, bool(AUTOSTART.search(info)))

@@ -91,6 +91,7 @@ class Instance(Struct, frozen=True):
     restart_policy: desired.RestartPolicy = desired.RestartPolicy()
     due: str = ""  # update, reboot: what changes that were taken over still ask of it; "": nothing
     definition: str = ""  # libvirt XML of a guest that others made, kept as it was found; "": it is rendered from all this
+    autostart: bool = False  # libvirt starts it when its host boots: so others made it
     renews: tuple[str, ...] = ()  # files in its directory that a rebuild is still to make anew: their data was given up by consent
 
 

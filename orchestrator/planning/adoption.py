@@ -79,6 +79,7 @@ class Shape(Struct, frozen=True):
     disks: tuple[FileDisk, ...]
     interfaces: tuple[Interface, ...]
     xml: str
+    autostart: bool = False
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -119,6 +120,7 @@ def shape(identity: str, found: definition.Definition) -> Shape:
             disks=tuple(_disks(root)),
             interfaces=tuple(_interface(each) for each in root.iterfind("devices/interface")),
             xml=definitions.bare(found.xml),
+            autostart=found.autostart,
         )
     except (ElementTree.ParseError, KeyError, ValueError) as error:
         raise error if isinstance(error, UnfitError) else UnfitError(f"its definition is not understood: {error}") from None
@@ -222,6 +224,7 @@ def bind(found: Shape, to: Surroundings, facts: Facts) -> Instance:
         tunnel_end=to.host.tunnel_end,
         launched=True,
         definition=found.xml,
+        autostart=found.autostart,
     )
 
 

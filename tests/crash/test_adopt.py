@@ -25,7 +25,7 @@ class AdoptWorld(World, frozen=True):
 
     def _do(self, app: App, fleet: FakeFleet, verb: str) -> Report:
         if verb != "adopt":
-            return World._do(self, app, fleet, verb) if verb == "apply" else Report("", ())
+            return World._do(self, app, fleet, verb) if verb != "open" else Report("", ())
         return adopt.adopt(app, adopt.look(app, HOST, (), Desired()))
 
 
@@ -39,7 +39,7 @@ def end(world: World) -> object:
         told = store.lineage, store.snapshot().next_number, store.open_jobs()
     finally:
         store.close()
-    domains = {name: (domain.state, domain.xml, domain.pid) for name, domain in host.domains.items()}
+    domains = {name: (domain.state, domain.xml, domain.pid, domain.autostart) for name, domain in host.domains.items()}
     return volumes, records, told, domains, sorted(host.files)
 
 
@@ -52,7 +52,7 @@ def test_every_crash_point_converges(lost: bool, memory: Path) -> None:  # noqa:
         for name in ("state.db", "state.db-wal", "state.db-shm"):
             (before.folder / name).unlink(missing_ok=True)
     fleet = before.fleet()
-    foreign(fleet.hosts[HOST], 1)
+    foreign(fleet.hosts[HOST], 1).autostart = True
     foreign(fleet.hosts[HOST], 2, start=False)
     fleet.save()
     assert before.run("open")[0] == 0
@@ -76,3 +76,21 @@ def test_every_crash_point_converges(lost: bool, memory: Path) -> None:  # noqa:
             wrong.append(f"{point}: {error}"[:1500])
         shutil.rmtree(world.folder)
     assert not wrong, f"{len(wrong)} of {len(points)} wrong\n" + "\n".join(wrong)
+
+
+def test_what_starts_with_its_host_does_so_wherever_a_hard_reboot_was_cut_off(memory: Path) -> None:  # noqa: F811
+    before = AdoptWorld.new(memory / "before")
+    assert isinstance(before, AdoptWorld)
+    fleet = before.fleet()
+    foreign(fleet.hosts[HOST], 1).autostart = True
+    fleet.save()
+    assert before.run("adopt")[0] == 0
+    code, counts = before.copy("calm").run("hard-reboot")
+    assert (code, counts["action"] > 4) == (0, True)
+    for point in harness.points(counts):
+        world = before.copy("world")
+        assert world.run("hard-reboot", point=point)[0] == harness.KILLED
+        assert world.run("hard-reboot")[0] == 0
+        domain = world.fleet().hosts[HOST].domains["theirs1"]
+        assert (domain.state, domain.autostart) == ("running", True), point
+        shutil.rmtree(world.folder)

@@ -39,7 +39,7 @@ make theirs-2 --disk theirs-2.qcow2,format=qcow2,bus=virtio --network bridge=br-
 make Theirs.3 --disk Theirs.3.qcow2,format=qcow2,bus=sata --network none --graphics none --machine q35 & wait
 make theirs-4 --disk theirs-4.raw,format=raw,bus=ide --network bridge=br-phys1 --graphics none &
 make theirs-5 --disk theirs-5.qcow2,format=qcow2 --disk more.qcow2,format=qcow2 --network bridge=br-phys1 --network bridge=br-phys1 --graphics none & wait
-virsh -q destroy theirs-4
+virsh -q destroy theirs-4; virsh -q autostart theirs-2; virsh -q autostart theirs-4
 """
 REMOVE = f"""
 for name in theirs-1 theirs-2 Theirs.3 theirs-4 theirs-5; do virsh -q destroy $name; virsh -q undefine $name; done 2>/dev/null
@@ -95,6 +95,7 @@ def test_guests_of_others_and_of_a_lost_store_are_taken_over(lab: Lab, tmp_path:
         after = pids(lab, host)
         assert len(after) == 10
         assert not set(before.values()) & set(after.values())
+        assert lab.script(host, "virsh -q list --all --autostart --name").split() == ["theirs-2", "theirs-4"]
         operator("stop", "theirs-1", "theirs-4", "ours-1", "ours-5")
         operator("start", "theirs-1", "ours-1")
         operator("plan", "--detailed-exitcode", str(site))

@@ -71,7 +71,11 @@ def _whole(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
         case ("dumpxml", "--inactive", "--security-info", name):
             return _found(state, name, _definition)
         case ("dominfo", name):
-            return _found(state, name, lambda state, domain: Result(0, f"Name:           {domain.name}\nManaged save:   no\n".encode()))
+            return _found(state, name, _dominfo)
+        case ("autostart", "--domain", name):
+            return _found(state, name, _autostart)
+        case ("autostart", "--domain", name, "--disable"):
+            return _found(state, name, lambda state, domain: _autostart(state, domain, on=False))
         case ("snapshot-list", name, "--name"):
             return _found(state, name, lambda state, domain: Result())
         case _:
@@ -126,12 +130,15 @@ def _invalid(verb: str, domain: Domain, why: str) -> Result:
 
 
 def _list(state: State, options: frozenset[str]) -> str:
-    if options - {"--all", "--uuid", "--name", "--transient"}:
+    if options - {"--all", "--uuid", "--name", "--transient", "--autostart"}:
         raise UnknownError
     active = sorted((domain for domain in state.domains.values() if domain.active), key=lambda domain: domain.number)
     idle = sorted((domain for domain in state.domains.values() if not domain.active), key=lambda domain: domain.name)
     shown = [domain for domain in active if "--transient" not in options or not domain.persistent]
     shown += idle if "--all" in options and "--transient" not in options else []
+    shown = [domain for domain in shown if "--autostart" not in options or domain.autostart]
+    if options == {"--all", "--autostart", "--uuid"}:
+        return "".join(f"{domain.uuid}\n" for domain in shown)
     if options >= {"--uuid", "--name"}:
         return "".join(f"{domain.uuid} {domain.name}\n" for domain in shown)
     if "--name" in options:
@@ -169,9 +176,22 @@ def _define(state: State, path: str) -> Result:
 def _undefine(state: State, domain: Domain) -> Result:
     if not domain.persistent:
         return _invalid("undefine", domain, "cannot undefine transient domain")
-    domain.persistent = False
+    domain.persistent = domain.autostart = False
     if not domain.active:
         del state.domains[domain.name]
+    return Result()
+
+
+def _dominfo(state: State, domain: Domain) -> Result:
+    start = "enable" if domain.autostart else "disable"
+    return Result(0, f"Name:           {domain.name}\nAutostart:      {start}\nManaged save:   no\n".encode())
+
+
+def _autostart(state: State, domain: Domain, on: bool = True) -> Result:
+    if not domain.persistent:
+        why = "Requested operation is not valid: cannot set autostart for transient domain"
+        return failed(f"error: Failed to {'mark' if on else 'unmark'} domain '{domain.name}' as autostarted\nerror: {why}")
+    domain.autostart = on
     return Result()
 
 

@@ -106,6 +106,7 @@ class Domain(Struct):
     pid: int = 0  # its process; a stopped one (SIGSTOP) answers nobody
     stopped: bool = False
     live: str = ""  # the XML that it was started with
+    autostart: bool = False
 
     @property
     def active(self) -> bool:

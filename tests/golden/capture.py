@@ -16,6 +16,7 @@ from pathlib import Path
 from orchestrator.commands import script
 from orchestrator.commands.command import Batch, Command, Lane
 from orchestrator.facts import (
+    autostart,
     base_digest,
     compute,
     content,
@@ -93,6 +94,12 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
         "virsh suspend gold-paused; define gold-off; define gold-killed; kill_qemu gold-killed; define gold-ended; start gold-ended; virsh destroy gold-ended",
         tuple(reason.Key(f"gold-{name}") for name in ("booted", "paused", "off", "killed", "ended", "none")),
     ),
+    "autostart/each": (
+        "define gold-off; define gold-booted; virsh autostart gold-off",
+        tuple(
+            autostart.Key(identity) for identity in ("c07355f1-3099-86ec-178f-d10403be45d2", "d528a60e-f84e-c35a-26bf-416a6a0f8f86")
+        ),  # gold-off, gold-booted
+    ),
     "others/nothing": ("", (others.Key(PATH),)),
     "others/some": (
         "define instance-0000000a; start instance-0000000a; define_unmarked instance-0000000b; define_shadows instance-0000000c; "
@@ -102,6 +109,7 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     "others/known": ("", (others.Key(PATH, EVERY),)),
     "others/no_libvirtd": ("hide_socket", (others.Key(PATH),)),
     "reason/no_libvirtd": ("", (reason.Key("gold-one"),)),
+    "autostart/no_libvirtd": ("", (autostart.Key(SAVED),)),
     **{
         f"qemu/{name}": (scene, (qemu.Key(EVERY.split()[0]), qemu.Every()))
         for name, scene in (

@@ -15,7 +15,7 @@ from orchestrator.cli import yaml_text
 from orchestrator.files import playbook
 from orchestrator.model import desired, errors
 from orchestrator.model.host import Inventory
-from orchestrator.services import adopt, apply, plan, volumes
+from orchestrator.services import adopt, apply, plan, verify, volumes
 from orchestrator.services.app import App
 from tests.crash.harness import Clock, Ids
 from tests.samples.adopted import foreign
@@ -61,6 +61,23 @@ def test_guests_of_others_are_taken_over_as_they_are(site: Site) -> None:
     assert not host.domains
     assert {each.volume.name: each.status for each in site.store.volumes()} == {"theirs1-sda": "available", "theirs2-sda": "available"}
     assert off.uuid not in str(host.files)
+
+
+def test_what_starts_with_its_host_does_so_after_a_hard_reboot_as_well(site: Site) -> None:
+    host = site.fleet.hosts["n1"]
+    starting, other = foreign(host, 1), foreign(host, 2)
+    starting.autostart = True
+    adopt.adopt(site.app, adopt.look(site.app, "n1"))
+    assert (starting.autostart, other.autostart) == (True, False)
+    assert site.act("hard-reboot", "theirs1", "theirs2").exit_code == 0
+    assert {name: domain.autostart for name, domain in host.domains.items()} == {"theirs1": True, "theirs2": False}
+    host.domains["theirs1"].autostart = False  # somebody else's doing is told
+    wish = written(site, ("theirs1", "theirs2"))
+    assert [(each.name, each.notes) for each in plan.plan(site.app, wish)[0].changes if each.notes] == [
+        ("theirs1", ("autostart-off: it does not start with its host any more",))
+    ]
+    found = verify.verify(site.app, [site.app.inventory.hosts["n1"]]).findings
+    assert [(each.name, each.cause) for each in found] == [("theirs1", "autostart-off")]
 
 
 def written(site: Site, names: tuple[str, ...], declared: desired.Desired | None = None) -> desired.Desired:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
+from orchestrator.facts import autostart, shape
 from orchestrator.facts import domain as domains
-from orchestrator.facts import shape
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model import errors
 from orchestrator.model.instance import Instance
@@ -22,13 +22,19 @@ UNDEFINED = 'all=$(virsh -q -c "$2" list --all --uuid) && case $all in *"$1"*) f
 
 
 def needs(instance: Instance) -> tuple[Key, ...]:
-    return (domains.Key(instance.domain),)
+    return (domains.Key(instance.domain), *_autostart(instance))
+
+
+def _autostart(instance: Instance) -> tuple[autostart.Key, ...]:
+    return (autostart.Key(instance.uuid),) if instance.autostart else ()
 
 
 def plan(instance: Instance, facts: Facts) -> Todo:
     found = facts[domains.Key(instance.domain)]
-    if found == _defined(instance, found) and not differs(instance, facts):
-        return Todo("domain is defined as rendered")
+    forgets = any(facts[key] is None for key in _autostart(instance))
+    marks = (_starting(instance),) if forgets else ()
+    if as_rendered(instance, facts):
+        return Todo("it does not start with its host any more" if forgets else "domain is defined as rendered", marks)
     if isinstance(found, domains.Domain) and found.uuid != instance.uuid:
         raise errors.HostError(
             f"domain {instance.domain} belongs to another",
@@ -36,7 +42,17 @@ def plan(instance: Instance, facts: Facts) -> Todo:
             hint="another store manages this host, or its domains were forgotten: nothing was changed",
         )
     define = Command(("virsh", "-q", "-c", domains.URI, "define", "--validate", "--file", write_domain_xml.path(instance)))
-    return Todo("domain is not defined" if found is None else "domain is defined otherwise", (define,))
+    return Todo("domain is not defined" if found is None else "domain is defined otherwise", (define, *marks))
+
+
+def _starting(instance: Instance, *flags: str) -> Command:
+    return Command(("virsh", "-q", "-c", domains.URI, "autostart", "--domain", instance.uuid, *flags))
+
+
+def as_rendered(instance: Instance, facts: Facts) -> bool:
+    """Whether it is defined as it should be, whatever libvirt starts with its host."""
+    found = facts[domains.Key(instance.domain)]
+    return found == _defined(instance, found) and not differs(instance, facts)
 
 
 def wanted(instance: Instance) -> shape.Shape:
@@ -52,7 +68,7 @@ def differs(instance: Instance, facts: Facts) -> tuple[str, ...]:
 
 def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
     if facts[domains.Key(instance.domain)] is not None:
-        return ()
+        return (_starting(instance, "--disable"),) if any(facts[key] is None for key in _autostart(instance)) else ()
     return (undefining(instance.uuid),)
 
 
@@ -64,6 +80,7 @@ def undefining(uuid: str) -> Command:
 
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
     expected: dict[Key, object] = {domains.Key(instance.domain): _defined(instance, facts[domains.Key(instance.domain)])}
+    expected |= dict.fromkeys(_autostart(instance), True)
     return expected | ({shape.Key(instance.domain): wanted(instance)} if shape.Key(instance.domain) in facts else {})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from orchestrator.commands.command import Action, Command
+from orchestrator.facts import autostart
 from orchestrator.facts import domain as domains
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.instance import Instance
@@ -35,7 +36,8 @@ def undo(instance: Instance, facts: Facts) -> tuple[Action, ...]:
 def expects(instance: Instance, facts: Facts) -> dict[Key, object]:
     found = facts[domains.Key(instance.domain)]
     if power.is_off(instance, facts) or not isinstance(found, domains.Domain):
-        return {domains.Key(instance.domain): None}
+        gone: dict[Key, object] = {domains.Key(instance.domain): None}
+        return gone | ({autostart.Key(instance.uuid): None} if instance.autostart else {})
     return {domains.Key(instance.domain): structs.replace(found, persistent=False)}
 
 
