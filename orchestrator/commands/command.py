@@ -11,19 +11,28 @@ SCRIPT_LIMIT = 1000
 """Characters of a script that is shown whole."""
 
 
+LIMIT = 60
+"""Seconds that a command has whose limit nobody thought about."""
+
+
 class Command(Struct, frozen=True):
     """One process on the host. Its stdin is never shown: secrets go there, argv is public."""
 
     argv: tuple[str, ...]
     stdin: str = ""
     accepts: tuple[int, ...] = (0,)  # exit codes that mean success
-    timeout: int = 60  # seconds; then TERM, and KILL 5 s later
+    timeout: int = LIMIT  # seconds; then TERM, and KILL 5 s later
     step: str = ""
     secret: str = ""  # the name of a secret that is its stdin: put in where it is sent, and nowhere before (ports/secrets.py)
     otherwise: tuple[
         str, ...
     ] = ()  # what is run when it did not succeed: its exit code is then the one that counts, its output comes behind
     asks: str = ""  # of a read: whose answer it waits for. Once a look has waited for it in vain, the rest of the look asks it no more
+
+    @property
+    def alone(self) -> bool:
+        """Of a read: it is one by itself, for it may hang, or has a limit of its own."""
+        return bool(self.asks or self.stdin) or self.timeout != LIMIT
 
     def shown(self) -> str:
         """The command as an operator could type it; of a long fixed script only which one it is, so that what it is given can be seen."""

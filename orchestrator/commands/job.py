@@ -22,9 +22,18 @@ job, the older one, if it came last).
 """
 
 JOURNAL = r"""
-clock() { # `date` only when a second has passed
+day= second=
+clock() { # `date` once a day: what has passed since is reckoned
   read -r up rest </proc/uptime
-  [ "${up%.*}" = "$second" ] || { second=${up%.*}; utc=$(date -u +%Y-%m-%dT%H:%M:%SZ); }
+  [ "${up%.*}" != "$second" ] || return 0
+  second=${up%.*}
+  [ -n "$day" ] && [ $((second - midnight)) -lt 86400 ] || {
+    set -- $(date -u '+%Y-%m-%dT %H %M %S' || echo '? 0 0 0')
+    day=$1 midnight=$((second - 3600 * ${2#0} - 60 * ${3#0} - ${4#0}))
+  }
+  set -- $((second - midnight))
+  set -- $((100 + $1 / 3600)) $((100 + $1 / 60 % 60)) $((100 + $1 % 60))
+  utc=$day${1#1}:${2#1}:${3#1}Z
 }
 journal() { # step command
   clock
@@ -142,7 +151,7 @@ lane() { # number patience key lock parents...
 """Keys under shared/ are nobody's, so any epoch may hold them."""
 
 SLOTS = r"""
-clock; mkfifo "$d/slots"; exec 7<>"$d/slots"
+clock; exec 7<>"$d/slots"
 slot=$((3 * $(nproc || echo 2))); while [ "$slot" -gt 0 ]; do echo >&7; slot=$((slot - 1)); done
 start() { read -r slot <&7; ( trap 'echo >&7' EXIT; lane "$@" ) & }
 """

@@ -23,9 +23,6 @@ PATIENCE = 30
 MAKING = 7200
 """The same of a patient lane, or one with `unless`: longer than anybody makes such a thing."""
 
-
-LIMIT = Command(()).timeout
-"""What a command has whose limit nobody thought about."""
 ONE_ARGUMENT = 100_000
 """Bytes of reads that a shell gets as one argument; Linux takes 131,071."""
 
@@ -106,7 +103,7 @@ def _launch(batch: Batch, nonce: str, length: int) -> Iterator[str]:
 
 def _reads(batch: Batch) -> Iterator[str]:
     """Neighbours are read together, but for what may hang, and those with a limit of their own: what looks at processes is to be one."""
-    for alone, group in itertools.groupby(enumerate(batch.reads), key=lambda read: _is_alone(read[1])):
+    for alone, group in itertools.groupby(enumerate(batch.reads), key=lambda read: read[1].alone):
         found = list(group)
         lines = [f"{_stdin(read)}{_get(read)} {index} {read.timeout} {quoting.words(read.argv)}" for index, read in found]
         text = "\n".join(lines)
@@ -114,10 +111,6 @@ def _reads(batch: Batch) -> Iterator[str]:
             yield from lines
         else:
             yield f"together {found[0][0]} {max(read.timeout for _, read in found)} {quoting.word(text)}"
-
-
-def _is_alone(read: Command) -> bool:
-    return bool(read.asks or read.stdin) or read.timeout != LIMIT
 
 
 def _get(read: Command) -> str:
@@ -135,7 +128,7 @@ def _job(batch: Batch, marker: str, nonce: str) -> str:
         job_text.ACTIONS,
         *((job_text.ASK,) if any(map(_asked, batch.lanes)) else ()),
         job_text.LANES,
-        *((job_text.SLOTS,) if len(batch.lanes) > 1 else ()),
+        *((_pipes(batch), job_text.SLOTS) if len(batch.lanes) > 1 else ()),
     ]
     begin = "start" if len(batch.lanes) > 1 else "lane"
     for number, lane in enumerate(batch.lanes):
@@ -148,6 +141,12 @@ def _job(batch: Batch, marker: str, nonce: str) -> str:
         parts.append(f"rm -f -- {staged}")
     parts.append('true >"$d/done"')
     return _joined(parts)
+
+
+def _pipes(batch: Batch) -> str:
+    """One process for all that the lanes would make, each its own (`meet` does for a lane alone)."""
+    asked = (f'"$d/{number}.asked" "$d/{number}.said"' for number, lane in enumerate(batch.lanes) if _asked(lane))
+    return " ".join(('mkfifo "$d/slots"', *asked))
 
 
 def _newest(batch: Batch) -> tuple[str, ...]:

@@ -32,6 +32,13 @@ class Key(Struct, frozen=True):
         return f"domain {self.name}"
 
 
+class Every(Struct, frozen=True):
+    """The host; the fact is a tuple of the uuids of all its domains, whoever's."""
+
+    def __str__(self) -> str:
+        return "domains"
+
+
 class Domain(Struct, frozen=True):
     """`state` in virsh's words (running, paused, `shut off`, crashed ...); `lineage` and `digest` from our mark, None without one."""
 
@@ -42,23 +49,30 @@ class Domain(Struct, frozen=True):
     digest: str | None = None
 
 
-def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
-    looks = "".join(f"; domstate {key.name}; dumpxml --inactive {key.name}; echo {SPLIT}" for key in keys)
-    queries = f"list --transient --name; echo {SPLIT}{looks}"
+def commands(keys: Sequence[object]) -> tuple[Command, ...]:
+    looks = "".join(f"; domstate {key.name}; dumpxml --inactive {key.name}; echo {SPLIT}" for key in _named(keys))
+    every = f"; list --all --uuid; echo {SPLIT}" if Every() in keys else ""
+    queries = f"list --transient --name; echo {SPLIT}{looks}{every}"
     return (Command(("virsh", "-q", "-c", URI, queries), accepts=(0, 1), timeout=30, asks=LIBVIRT),)
 
 
-def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Domain | None]:
+def _named(keys: Sequence[object]) -> list[Key]:
+    return [key for key in keys if isinstance(key, Key)]
+
+
+def parse(keys: Sequence[object], records: Sequence[Record]) -> dict[object, object]:
     """Raises HostError when libvirt does not answer: silence is no evidence that a domain is absent, only its own word is."""
+    named = _named(keys)
     transient, *answers = records[0].output.decode("utf-8", "replace").split(SPLIT)
     complaints = {line for line in records[0].error.splitlines() if line.startswith("error:")}
     complaints -= {line for line in complaints if line.startswith("error: Domain not found:")}  # older virsh adds it
-    absent = {key for key in keys if f"error: failed to get domain '{key.name}'" in complaints}
-    found = {key: _domain(answer, key.name not in transient.splitlines()) for key, answer in zip(keys, answers, strict=False)}
+    absent = {key for key in named if f"error: failed to get domain '{key.name}'" in complaints}
+    found = {key: _domain(answer, key.name not in transient.splitlines()) for key, answer in zip(named, answers, strict=False)}
     silent = len(answers) != len(keys) + 1 or any(domain is None and key not in absent for key, domain in found.items())
     if silent or len(complaints) > len(absent):
         raise silence(records[0].error.strip() or f"virsh ended with {records[0].code}")
-    return found
+    every: dict[object, object] = {Every(): tuple(sorted(answers[-2].split()))} if Every() in keys else {}
+    return every | found
 
 
 def complaints(error: str) -> str:

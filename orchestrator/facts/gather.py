@@ -23,24 +23,25 @@ def kind(key: Key) -> ModuleType:
     return sys.modules[type(key).__module__]
 
 
-def _groups(keys: Iterable[Key]) -> list[tuple[ModuleType, list[Key]]]:
+def _groups(keys: Iterable[Key]) -> list[tuple[ModuleType, list[Key], tuple[Command, ...]]]:
+    """What each module is asked, by its name, and last who has a read that is one by itself: the others are neighbours, and read together."""
     groups: dict[ModuleType, list[Key]] = {}
     for key in dict.fromkeys(keys):
         groups.setdefault(kind(key), []).append(key)
-    return sorted(groups.items(), key=lambda group: group[0].__name__)
+    asked = [(module, group, module.commands(group)) for module, group in groups.items()]
+    return sorted(asked, key=lambda each: (any(command.alone for command in each[2]), each[0].__name__))
 
 
 def commands(keys: Iterable[Key]) -> tuple[Command, ...]:
     """Read-only commands that answer all keys, in a fixed order."""
-    return tuple(command for module, group in _groups(keys) for command in module.commands(group))
+    return tuple(command for _, _, asked in _groups(keys) for command in asked)
 
 
 def parse(keys: Iterable[Key], records: Sequence[Record]) -> dict[Key, object]:
     """Facts from the records of `commands(keys)`. Raises HostError when a command failed in a way that leaves a fact unknown."""
     found: dict[Key, object] = {}
     rest = list(records)
-    for module, group in _groups(keys):
-        asked = module.commands(group)
+    for module, group, asked in _groups(keys):
         for command, record in zip(asked, rest, strict=False):
             _check(command, record)
         found.update(module.parse(group, rest[: len(asked)]))

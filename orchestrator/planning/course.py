@@ -21,6 +21,8 @@ from orchestrator.states.table import State
 
 STEPS = tuple(dict.fromkeys(name for state in TABLE.states for name in state.steps))
 """Every step of the table, once."""
+DELETING = TABLE.state("deleting").steps
+"""What alone is done to an instance that is to be absent, whatever state it is in."""
 
 
 class Course(Struct, frozen=True):
@@ -47,9 +49,9 @@ class Course(Struct, frozen=True):
         return tuple(action for leg in self.legs for action in leg.actions)
 
 
-def needs(instance: Instance) -> tuple[Key, ...]:
-    """Every fact that any step of the table would look at, and whether the guest ever ran."""
-    own = (key for name in STEPS for key in steps.find(name).needs(instance))
+def needs(instance: Instance, names: Sequence[str] = STEPS) -> tuple[Key, ...]:
+    """Every fact that a step of these would look at, and whether the guest ever ran."""
+    own = (key for name in names for key in steps.find(name).needs(instance))
     return tuple(dict.fromkeys((*own, _console(instance))))
 
 

@@ -7,26 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from orchestrator.facts import others
+from orchestrator.facts import domain, others
 from orchestrator.facts.gather import Key
 from orchestrator.model import errors
 from orchestrator.model.host import Host
 from orchestrator.planning import takeover
 from orchestrator.ports.store import Snapshot
 from orchestrator.services.app import App
-from orchestrator.services.observe import Observation
+from orchestrator.services.observe import Observation, observe
 
 
 def needs(known: Snapshot, hosts: Iterable[Host]) -> dict[str, tuple[Key, ...]]:
     """What to look for: nothing, as soon as the store has an instance."""
-    return {} if known.records else {host.name: (others.Key(host.instances_path),) for host in hosts}
+    return {} if known.records else {host.name: (domain.Every(),) for host in hosts}
 
 
 def refuse(app: App, known: Snapshot, seen: Mapping[str, Observation]) -> None:
-    """Raises Conflict when guests of the store's own are there, or of another's while this one never had any, and nobody said that it is a new one."""
+    """Raises Conflict when guests of the store's own are there, or of another's while this one never had any, and nobody said that it is a new one.
+
+    Whose they are is asked only where there are any.
+    """
     if known.records or app.store.records():  # another run may have begun meanwhile: it records what it makes before
         return
-    found = {name: list(_ours(app, known, each)) for name, each in seen.items()}
+    inhabited = [each.host for each in seen.values() if each.facts.get(domain.Every())]
+    looked = observe(app, inhabited, (), None, {host.name: (others.Key(host.instances_path),) for host in inhabited})
+    found = {name: list(_ours(app, known, each)) for name, each in looked.items()}
     there = {name: each for name, each in found.items() if each}
     if not there:
         return
@@ -44,7 +49,9 @@ def refuse(app: App, known: Snapshot, seen: Mapping[str, Observation]) -> None:
 
 
 def _ours(app: App, known: Snapshot, seen: Observation) -> Iterator[str]:
-    """Lineages of the marks that speak against the store."""
+    """Lineages of the marks that speak against the store. Raises HostError when the host was lost since: what is there is not known then."""
+    if seen.error:
+        raise seen.error
     there = seen.facts.get(others.Key(seen.host.instances_path))
     for each in there.domains if isinstance(there, others.Others) else ():
         if each.lineage == app.store.lineage or (each.lineage and takeover.blank(known) and not app.new_store):

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from orchestrator.engine.context import Outcome, Progress
 from orchestrator.model.instance import Record
+from orchestrator.planning import course
 from orchestrator.planning.plan import Lost
 from orchestrator.ports.store import Run, Store
 from orchestrator.ports.writes import AmendVolume, Want, Write
@@ -42,7 +43,8 @@ def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -
             lost = storage.make(app, run, [volume for volume in volumes if volume.backend != "local"])
         before = grounds.of(app, [record.instance for record in app.store.records()])
         stale, asked = grounds.concerned(app, before), grounds.needs(before) if verb == "destroy" else {}
-        made, seen = grounds.look(app, hosts, records, run) if starts else ({}, observe(app, hosts, records, run, asked))
+        steps = course.DELETING if verb == "destroy" else course.STEPS
+        made, seen = grounds.look(app, hosts, records, run) if starts else ({}, observe(app, hosts, records, run, asked, steps))
         ground = grounds.chart(made, seen)
         unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
         held = {record.instance.name: str(lack.problem) for record in records if (lack := storage.lacking(record.instance, lost))}

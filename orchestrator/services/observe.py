@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent import futures
 from types import MappingProxyType
 
@@ -38,8 +38,9 @@ def observe(
     records: Sequence[Record],
     run: Run | None = None,
     more: Mapping[str, Sequence[Key]] = MappingProxyType({}),
+    steps: Sequence[str] = course.STEPS,
 ) -> dict[str, Observation]:
-    """Observations by host name: the host itself, everything that the records of instances there rest on, and what `more` names.
+    """Observations by host name: the host itself, everything that these steps of the records' instances there look at, and what `more` names.
 
     With a `run` that owns the records, batches of theirs that may still be under way are waited for first, so that what is seen is not about to
     change; then they count as over, and the hosts as seen.
@@ -54,7 +55,8 @@ def observe(
         there.setdefault(record.instance.host, []).append(record)
 
     def look(host: Host) -> Observation:
-        keys = _keys(host, there.get(host.name, ()), known.get(host.name), more.get(host.name, ()))
+        own = (key for record in there.get(host.name, ()) for key in course.needs(record.instance, steps))
+        keys = _keys(host, own, known.get(host.name), more.get(host.name, ()))
         attach = tuple(job.job for job in left if job.host == host.name)
         batch = Batch(f"look-{host.name}", 0, reads=gather.commands(keys), attach=attach)
         try:
@@ -86,8 +88,7 @@ def _unknown(name: str, found: Capacity | None, known: Capacity | None) -> list[
     return [Resource("fabric", name, fabrics.UNKNOWN), Resource(BOOTED, name, "")]
 
 
-def _keys(host: Host, records: Sequence[Record], known: Capacity | None, shared: Sequence[Key]) -> tuple[Key, ...]:
-    own = [key for record in records for key in course.needs(record.instance)]
+def _keys(host: Host, own: Iterable[Key], known: Capacity | None, shared: Sequence[Key]) -> tuple[Key, ...]:
     links = [link.Key(name) for name in host.physical_networks.values()]
     probe: list[Key] = [] if host.virt_type or known else [kvm.Key()]
     probe += [] if known and known.arch else [hypervisor.Key()]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.commands import script, stream
+from orchestrator.commands import command, script, stream
 from orchestrator.commands.command import Batch, Command, Record
 
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
@@ -57,7 +57,7 @@ def test_each_ends_as_it_would_alone(env: dict[str, str]) -> None:
 
 
 def test_one_that_hangs_leaves_the_others_their_time(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "LIMIT", 1)
+    monkeypatch.setattr(command, "LIMIT", 1)
     reads = [Command(("sh", "-c", text), timeout=1) for text in ("echo one", "echo two; sleep 5; echo never", "echo three")]
     found = told(env, *reads)
     assert [each.output for each in found] == [b"one\n", b"two\n", b"three\n"]

@@ -141,8 +141,8 @@ def _list(state: State, options: frozenset[str]) -> str:
         return "".join(f"{domain.uuid}\n" for domain in shown)
     if options >= {"--uuid", "--name"}:
         return "".join(f"{domain.uuid} {domain.name}\n" for domain in shown)
-    if "--name" in options:
-        return "".join(f"{domain.name}\n" for domain in shown)
+    if options & {"--name", "--uuid"}:
+        return "".join(f"{domain.name if '--name' in options else domain.uuid}\n" for domain in shown)
     rows = [(str(domain.number) if domain.active else "-", domain.name, domain.state) for domain in shown]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
     return "".join(f" {number:<{widths[0]}}   {name:<{widths[1]}}   {shown}\n" for number, name, shown in rows)

@@ -42,7 +42,8 @@ def _sh(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
 
 
 def _headers(state: State, paths: tuple[str, ...]) -> Result:
-    return Result(0, base64.b64encode(disks.headers(state, paths, disk.HEAD)))
+    there = any(state.file(path) for path in paths)
+    return Result(0, base64.b64encode(disks.headers(state, paths, disk.HEAD)) if there else disk.NONE + b"\n")
 
 
 def _compute(state: State, operands: tuple[str, ...]) -> Result:

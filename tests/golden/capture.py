@@ -68,6 +68,7 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
     "domain/killed": ("define instance-0000000a; kill_qemu instance-0000000a", (domain.Key(MINE),)),
     "domain/without_mark": ("define_unmarked instance-0000000b; virsh start instance-0000000b", (domain.Key(OTHERS), domain.Key(MINE))),
     "domain/shadowed": ("define_shadows instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
+    "domain/every": ("", (domain.Every(), domain.Key(MINE), domain.Key(OTHERS))),
     "domain/dashes": ("define_dashes instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
     "domain/marked_by_another": ("define_forged instance-0000000b instance-0000000a", (domain.Key(MINE), domain.Key(OTHERS))),
     "hypervisor/there": ("", (hypervisor.Key(),)),

@@ -29,7 +29,7 @@ from orchestrator.model import errors
 
 KEYS = (
     *(compute.Key("/var/lib/nova"), digest.Key("/x"), disk.Key("/x")),
-    *(domain.Key("instance-00000001"), file.Key("/x"), hypervisor.Key(), job.Key("1"), kvm.Key(), link.Key("br0")),
+    *(domain.Key("instance-00000001"), domain.Every(), file.Key("/x"), hypervisor.Key(), job.Key("1"), kvm.Key(), link.Key("br0")),
     *(bridge_nf.Key(), ipset.Key("orc7c9e66"), rules.Key("iptables", "orc7c9e66")),
 )
 

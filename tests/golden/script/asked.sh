@@ -40,7 +40,7 @@ prune() { # what ended more than a day ago
     'for f; do d=${f%/done}; rm -rf -- "$d" "$d.lock"; done' sh {} +
 }
 trap 'exit 1' HUP INT TERM PIPE
-b=$(dd bs=65536 count=5682 iflag=fullblock,count_bytes); [ ${#b} = 5682 ] || exit 1
+b=$(dd bs=65536 count=6041 iflag=fullblock,count_bytes); [ ${#b} = 6041 ] || exit 1
 launch
 finish
 prunem=--0123456789abcdef job='asked' d='/run/orchestrator/jobs/asked'
@@ -49,9 +49,18 @@ trap '' HUP PIPE; umask 022; rm -f -- "$d/script"
 run=/run/orchestrator
 record() { printf 'lane %s\n' "$*" >>"$d/out"; printf '%s lane %s\n' "$m" "$*"; }
 encode() { base64 | tr -d '\n'; }
-clock() { # `date` only when a second has passed
+day= second=
+clock() { # `date` once a day: what has passed since is reckoned
   read -r up rest </proc/uptime
-  [ "${up%.*}" = "$second" ] || { second=${up%.*}; utc=$(date -u +%Y-%m-%dT%H:%M:%SZ); }
+  [ "${up%.*}" != "$second" ] || return 0
+  second=${up%.*}
+  [ -n "$day" ] && [ $((second - midnight)) -lt 86400 ] || {
+    set -- $(date -u '+%Y-%m-%dT %H %M %S' || echo '? 0 0 0')
+    day=$1 midnight=$((second - 3600 * ${2#0} - 60 * ${3#0} - ${4#0}))
+  }
+  set -- $((second - midnight))
+  set -- $((100 + $1 / 3600)) $((100 + $1 / 60 % 60)) $((100 + $1 % 60))
+  utc=$day${1#1}:${2#1}:${3#1}Z
 }
 journal() { # step command
   clock
@@ -152,7 +161,8 @@ lane() { # number patience key lock parents...
   virsh=; "lane_$n" && true >"$d/$n.ok"
   [ -z "$virsh" ] || part
 }
-clock; mkfifo "$d/slots"; exec 7<>"$d/slots"
+mkfifo "$d/slots" "$d/0.asked" "$d/0.said"
+clock; exec 7<>"$d/slots"
 slot=$((3 * $(nproc || echo 2))); while [ "$slot" -gt 0 ]; do echo >&7; slot=$((slot - 1)); done
 start() { read -r slot <&7; ( trap 'echo >&7' EXIT; lane "$@" ) & }
 lane_0() { :

@@ -40,7 +40,7 @@ prune() { # what ended more than a day ago
     'for f; do d=${f%/done}; rm -rf -- "$d" "$d.lock"; done' sh {} +
 }
 trap 'exit 1' HUP INT TERM PIPE
-b=$(dd bs=65536 count=3122 iflag=fullblock,count_bytes); [ ${#b} = 3122 ] || exit 1
+b=$(dd bs=65536 count=3457 iflag=fullblock,count_bytes); [ ${#b} = 3457 ] || exit 1
 launch
 finish
 prunem=--0123456789abcdef job='single' d='/run/orchestrator/jobs/single'
@@ -49,9 +49,18 @@ trap '' HUP PIPE; umask 022; rm -f -- "$d/script"
 run=/run/orchestrator
 record() { printf 'lane %s\n' "$*" >>"$d/out"; printf '%s lane %s\n' "$m" "$*"; }
 encode() { base64 | tr -d '\n'; }
-clock() { # `date` only when a second has passed
+day= second=
+clock() { # `date` once a day: what has passed since is reckoned
   read -r up rest </proc/uptime
-  [ "${up%.*}" = "$second" ] || { second=${up%.*}; utc=$(date -u +%Y-%m-%dT%H:%M:%SZ); }
+  [ "${up%.*}" != "$second" ] || return 0
+  second=${up%.*}
+  [ -n "$day" ] && [ $((second - midnight)) -lt 86400 ] || {
+    set -- $(date -u '+%Y-%m-%dT %H %M %S' || echo '? 0 0 0')
+    day=$1 midnight=$((second - 3600 * ${2#0} - 60 * ${3#0} - ${4#0}))
+  }
+  set -- $((second - midnight))
+  set -- $((100 + $1 / 3600)) $((100 + $1 / 60 % 60)) $((100 + $1 % 60))
+  utc=$day${1#1}:${2#1}:${3#1}Z
 }
 journal() { # step command
   clock
