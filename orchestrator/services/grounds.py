@@ -122,7 +122,7 @@ def without(app: App, courses: Sequence[Course], seen: Mapping[str, Observation]
     """What there is to do on hosts once courses that end their instances have ended well: it comes last.
 
     Whatever was seen on a host was recorded before, so that nothing is taken for left over. Nothing is said of a host of which not enough was seen, nor
-    of one with a course that has a problem, or shares something.
+    of one with a course that has a problem, or shares something, or ends a guest whose taps libvirt names.
     """
     there: dict[str, list[Course]] = {}
     for each in courses:
@@ -132,11 +132,16 @@ def without(app: App, courses: Sequence[Course], seen: Mapping[str, Observation]
     found: dict[str, Groundwork] = {}
     for name, fabric in made.items():
         own = there.get(name, ())
-        alone = own and not any(each.problem or any(leg.shares for leg in each.legs) for each in own)
+        alone = own and not any(each.problem or any(leg.shares for leg in each.legs) or _unforeseen(each) for each in own)
         if alone and all(key in seen[name].facts for key in groundwork.needs(fabric)):
             charted = groundwork.chart(fabric, course.after(own, seen[name].facts))
             found |= {} if charted.problem else {name: structs.replace(charted, last=True)}
     return found
+
+
+def _unforeseen(course: Course) -> bool:
+    """Whether it ends a guest whose taps libvirt names: what these were plugged into is seen to be free only once they are gone."""
+    return not all(port.tap for port in course.record.instance.ports)
 
 
 def noted(app: App, charted: Iterable[Groundwork]) -> list[Write]:

@@ -80,6 +80,26 @@ def test_what_starts_with_its_host_does_so_after_a_hard_reboot_as_well(site: Sit
     assert [(each.name, each.cause) for each in found] == [("theirs1", "autostart-off")]
 
 
+@pytest.mark.parametrize("order", [("web theirs1",), ("web", "theirs1"), ("theirs1", "web")], ids=str)
+@pytest.mark.parametrize("way", ["destroy", "apply"])
+def test_what_ours_and_adopted_guests_shared_goes_with_the_last_of_them(site: Site, order: tuple[str, ...], way: str) -> None:
+    host = site.fleet.hosts["n1"]
+    world = site.desired("web", hosts=("n1",))
+    apply.apply(site.app, world)
+    assert "br-phys0" in host.links
+    foreign(host, 1)
+    adopt.adopt(site.app, adopt.look(site.app, "n1"))
+    theirs = written(site, ("theirs1",))
+    everything = replace(world, **{name: {**getattr(theirs, name), **getattr(world, name)} for name in ("flavors", "volumes", "instances")})
+    for names in order:
+        if way == "destroy":
+            assert site.act("destroy", *names.split()).exit_code == 0
+            continue
+        gone = {name: replace(everything.instances[name], state="absent") for name in names.split()}
+        assert apply.apply(site.app, replace(everything, instances=gone)).exit_code == 0
+    assert (list(host.domains), "br-phys0" in host.links) == ([], False)
+
+
 def written(site: Site, names: tuple[str, ...], declared: desired.Desired | None = None) -> desired.Desired:
     """The playbook of these instances, read back."""
     path = site.image.parent / "adopted.yaml"
