@@ -136,7 +136,9 @@ def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None, anew:
 def _amend(app: App, run: Run, desired: Desired, plan: Plan) -> None:
     """What the playbook changes of what is recorded. An address that a new port was to have may be another's by now."""
     try:
-        app.store.commit(run, [*_noted(app, desired), *map(Amend, plan.amended), *grounds.noted(app, plan.ground)])
+        app.store.commit(
+            run, [*_noted(app, desired), *map(Amend, plan.amended), *grounds.noted(app, [each for each in plan.ground if not each.last])]
+        )
     except errors.Conflict as overtaken:
         raise _Overtaken from overtaken
 

@@ -118,17 +118,24 @@ def chart(made: Mapping[str, Fabric], seen: Mapping[str, Observation]) -> dict[s
     return {name: groundwork.chart(made[name], seen[name].facts) for name in there}
 
 
-def without(app: App, courses: Sequence[Course], seen: Mapping[str, Observation]) -> dict[str, Groundwork]:
+def without(
+    app: App,
+    courses: Sequence[Course],
+    seen: Mapping[str, Observation],
+    instances: Sequence[Instance] = (),
+    wish: desired.Desired | None = None,
+) -> dict[str, Groundwork]:
     """What there is to do on hosts once courses that end their instances have ended well: it comes last.
 
     Whatever was seen on a host was recorded before, so that nothing is taken for left over. Nothing is said of a host of which not enough was seen, nor
     of one with a course that has a problem, or shares something, or ends a guest whose taps libvirt names.
+    `instances`: all of them as they are to be, where that is not what is recorded; `wish`: the playbook that says so.
     """
     there: dict[str, list[Course]] = {}
     for each in courses:
         there.setdefault(each.record.instance.host, []).append(each)
     gone = {each.record.instance.uuid for each in courses if not each.problem}
-    made = of(app, [instance for instance in _instances(app) if instance.uuid not in gone])
+    made = of(app, [instance for instance in instances or _instances(app) if instance.uuid not in gone], wish)
     found: dict[str, Groundwork] = {}
     for name, fabric in made.items():
         own = there.get(name, ())

@@ -15,7 +15,7 @@ from orchestrator.model.desired import Desired, InstanceRequest
 from orchestrator.model.fabric import Fabric
 from orchestrator.model.host import Host
 from orchestrator.model.instance import Instance, Record
-from orchestrator.planning import course, decide, diagnosis
+from orchestrator.planning import course, decide, diagnosis, rolling
 from orchestrator.planning.changes import HOSTS, Edit
 from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import NOWHERE, UNREACHABLE, UPDATE, Change, Lost, Plan
@@ -105,12 +105,28 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused]
     order = {wish.name: number for number, wish in enumerate(wishes)}
     changes.sort(key=lambda change: order[change.name])
+    ground |= _leaving(app, desired, changes, seen, [*staying, *(record.instance for record in fresh)])
     unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
     old = {record.instance.name: record.instance for record in snapshot.records}
     changed = [record.instance for record in known if record.instance.name not in consented]
     changed += edits.before(app, snapshot, desired, [record.instance for record in known if record.instance.name in consented], away)
     noted = tuple(instance for instance in changed if instance != old[instance.name])
     return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), noted, storage_changes, lost), placing.choose
+
+
+def _leaving(
+    app: App, desired: Desired, changes: Sequence[Change], seen: Mapping[str, Observation], instances: Sequence[Instance]
+) -> dict[str, Groundwork]:
+    """What hosts' instances share as it is to be once those that are to be absent are gone, of hosts on which nothing else is done: it goes in their job.
+
+    Of one batch alone: with several, what they shared is needed until the last has ended.
+    """
+    going = [change.course for change in changes if change.course and desired.instances[change.name].state == "absent"]
+    if not going or len(rolling.batches(desired, "")) > 1:
+        return {}
+    busy = {change.host for change in changes if change.course and desired.instances[change.name].state != "absent"}
+    found = grounds.without(app, going, seen, instances, desired)
+    return {name: each for name, each in found.items() if name not in busy}
 
 
 def _stranded(new: Sequence[InstanceRequest], lost: Mapping[str, Lost], seen: Mapping[str, Observation]) -> dict[str, str]:

@@ -101,6 +101,40 @@ def test_the_last_instances_go_with_what_they_shared_in_one_job(site: Site) -> N
     assert trips(site, lambda: site.apply("d")) == {"n1": 2, "n2": 1}
 
 
+def test_what_is_to_be_absent_goes_as_what_is_destroyed(site: Site) -> None:
+    site.apply("a", "b", "c")
+    made, _ = plan.plan(site.app, site.desired("a", "b", "c", state="absent"))
+    assert [each.fabric.host for each in made.shared] == ["n1", "n2"]  # what goes with them is in the plan
+    assert trips(site, lambda: site.apply("a", "b", "c", state="absent")) == {"n1": 2, "n2": 2}
+    assert left(site) == dict.fromkeys(site.fleet.hosts, NOTHING)
+    assert trips(site, lambda: site.apply("d")) == {"n1": 2, "n2": 1}
+
+
+def test_absent_ones_go_beside_others_that_come_and_stay(site: Site) -> None:
+    site.apply("a", "b", "c", "d")
+    gone = [name for name, home in homes(site).items() if home == "n1"]
+    wish = site.desired("a", "b", "c", "d", "e")
+    wish = replace(wish, instances={name: replace(each, state="absent") if name in gone else each for name, each in wish.instances.items()})
+    wish.instances["e"] = replace(wish.instances["e"], hosts=("n2",))
+    assert apply.apply(site.app, wish).exit_code == 0
+    assert left(site)["n1"] == NOTHING
+    assert plan.plan(site.app, wish)[0].empty
+    assert trips(site, lambda: apply.apply(site.app, wish)) == {"n1": 0, "n2": 1}
+
+
+def test_what_was_shared_stays_with_an_absent_one_that_would_not_go(site: Site) -> None:
+    site.apply("a", "b", "c", "d")
+    one, other = (record.instance for record in site.store.records() if record.instance.host == "n1")
+    site.fleet.fail("n1", f"domain-ended {one.uuid}", stderr="error: it hangs")
+    report = site.apply(one.name, other.name, state="absent")
+    assert {each.name: each.status for each in report.outcomes} == {one.name: "failed", other.name: "changed"}
+    told = str(site.fleet.hosts["n1"].filters)
+    assert (one.ports[0].id[:11] in told, other.ports[0].id[:11] in told) == (True, False)
+    site.fleet.heal("n1")
+    assert site.apply(one.name, other.name, state="absent").exit_code == 0
+    assert left(site)["n1"] == NOTHING
+
+
 @pytest.mark.parametrize("driver", ["linuxbridge", "openvswitch"])
 def test_bridges_namespaces_and_switches_go_in_that_job_too(site: Site, driver: str) -> None:
     for host in site.fleet.hosts.values():
