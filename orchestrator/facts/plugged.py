@@ -16,6 +16,17 @@ VOLUME = re.compile(r"^\s*(\S+)\s.*\bvolume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9
 SIZE = re.compile(r"^\s*(\S+)\s+(\d+)\s+\S+\s+\S+$", re.MULTILINE)
 OFF = ("shut off", "crashed")
 
+# One fixed script; its arguments are the URI and domains' names. How large QEMU takes its disks to be it tells itself: one that a signal stopped answers
+# nobody, and virsh would wait for it as long as for a libvirt that is gone. The third word of stat(5) is a process's state.
+SCRIPT = f"""u=$1; shift; q=
+for name do
+  q="${{q:+$q; }}domstate $name; echo {SPLIT}; domblklist $name; echo {SPLIT}"; pid= s=
+  {{ read -r pid <"/run/libvirt/qemu/$name.pid"; read -r s <"/proc/$pid/stat"; }} 2>/dev/null
+  case ${{s##*) }} in [Tt]*) ;; *) q="$q; domblkinfo $name --all";; esac; q="$q; echo {SPLIT}"
+done
+exec virsh -q -c "$u" "$q"
+"""
+
 
 class Key(Struct, frozen=True):
     """A domain's name; the fact is a tuple of Plugged, by volume id, or None when no process runs."""
@@ -27,20 +38,18 @@ class Key(Struct, frozen=True):
 
 
 class Plugged(Seen, frozen=True, eq=False):
-    """A volume by its id, the disk that it is, its size in bytes."""
+    """A volume by its id, the disk that it is, its size in bytes; None of a process that a signal stopped: it does not tell."""
 
     ASIDE = frozenset({"device"})
 
     volume: str
     device: str
-    size: int
+    size: int | None
 
 
 def commands(keys: Sequence[Key]) -> tuple[Command, ...]:
-    looks = "; ".join(
-        f"domstate {key.name}; echo {SPLIT}; domblklist {key.name}; echo {SPLIT}; domblkinfo {key.name} --all; echo {SPLIT}" for key in keys
-    )
-    return (Command(("virsh", "-q", "-c", URI, looks), accepts=(0, 1), timeout=30, asks=LIBVIRT),)
+    names = (key.name for key in keys)
+    return (Command(("sh", "-c", SCRIPT, "plugged-volumes", URI, *names), accepts=(0, 1), timeout=30, asks=LIBVIRT),)
 
 
 def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, tuple[Plugged, ...] | None]:
@@ -59,7 +68,7 @@ def _plugged(key: Key, answers: Sequence[str], record: Record) -> tuple[Plugged,
         raise _silence(record)
     known = {device: int(size) for device, size in SIZE.findall(sizes)}
     return tuple(
-        Plugged(volume, device, known.get(device, 0))
+        Plugged(volume, device, known.get(device))
         for volume, device in sorted((volume, device) for device, volume in VOLUME.findall(listed))
     )
 

@@ -12,12 +12,14 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-from orchestrator.facts import others
+from orchestrator.facts import others, plugged
 from orchestrator.facts.domain import SPLIT, URI
 from orchestrator.states.steps.updating import plug_interfaces
 from tests.fakes import coreutils, disks, iproute, volumes
 from tests.fakes.state import Directory, Domain, File, Link, Result, State, UnknownError, failed
 
+HANGS = 124
+"""What is left of who waits for what stands still."""
 LIBRARIES = "Compiled against library: libvirt 9.0.0\nUsing library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\n"
 
 
@@ -26,6 +28,8 @@ def virsh(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
         raise UnknownError
     if len(argv) == 5:
         results = [_command(state, tuple(shlex.split(part)), b"") for part in argv[4].split(";")]
+        if any(each.code == HANGS for each in results):
+            return Result(HANGS)
         return Result(results[-1].code, b"".join(each.out for each in results), b"".join(each.err for each in results))
     return _command(state, argv[4:], stdin)
 
@@ -392,4 +396,17 @@ VERBS: dict[str, Callable[[State, Domain], Result]] = {
 }
 FED: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {plug_interfaces.UNPLUG: _unplug}
 PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {"virsh": virsh}
-SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {others.SCRIPT: everything_else}
+
+
+def _volumes(state: State, operands: tuple[str, ...]) -> Result:
+    """facts.plugged: a process that stands still is not asked for sizes."""
+    uri, *names = operands
+    looks = []
+    for name in names:
+        found = state.domains.get(name)
+        sizes = "" if found and found.stopped else f"domblkinfo {name} --all; "
+        looks.append(f"domstate {name}; echo {SPLIT}; domblklist {name}; echo {SPLIT}; {sizes}echo {SPLIT}")
+    return virsh(state, ("virsh", "-q", "-c", uri, "; ".join(looks)), b"")
+
+
+SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {others.SCRIPT: everything_else, plugged.SCRIPT: _volumes}

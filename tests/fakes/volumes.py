@@ -72,6 +72,8 @@ def virsh(state: State, words: tuple[str, ...], stdin: bytes, find: Find) -> Res
             domain = find(state, name)
             if domain is None:
                 return failed(f"error: failed to get domain '{name}'")
+            if domain.stopped and words[0] == "domblkinfo":
+                return Result(124)  # it waits for an answer until it is ended
             disks = domain.volumes if domain.active else {}
             sizes = words[0] == "domblkinfo"
             lines = (

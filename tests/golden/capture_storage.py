@@ -63,7 +63,11 @@ CASES: dict[str, tuple[str, Sequence[gather.Key]]] = {
         (plugged.Key(DOMAIN),),
     ),
     "plugged/running": (f"virsh start {DOMAIN}; define {IDLE} ''; virsh start {IDLE}", (plugged.Key(DOMAIN), plugged.Key(IDLE))),
-    "plugged/defined_otherwise": (f'define {DOMAIN} "$(disk a vda)$(disk volume-{SECOND} vdb)"', (plugged.Key(DOMAIN),)),
+    "plugged/stopped": (f"kill -STOP $(cat /run/libvirt/qemu/{DOMAIN}.pid)", (plugged.Key(DOMAIN), plugged.Key(IDLE))),
+    "plugged/defined_otherwise": (
+        f'kill -CONT $(cat /run/libvirt/qemu/{DOMAIN}.pid); define {DOMAIN} "$(disk a vda)$(disk volume-{SECOND} vdb)"',
+        (plugged.Key(DOMAIN),),
+    ),
 }
 
 

@@ -60,7 +60,7 @@ NAMED = {damage.name: damage for damage in DAMAGES}
 OFFERED_FIRST = [(NAMED["target_withdrawn"], NAMED[name]) for name in ("volume_pulled_out", "qemu_killed", "libvirt_forgot_it")]
 
 
-@pytest.mark.parametrize("pair", (*pairs(), *OFFERED_FIRST), ids=lambda pair: "-".join(damage.name for damage in pair))
+@pytest.mark.parametrize("pair", [*pairs(), *OFFERED_FIRST], ids=lambda pair: "-".join(damage.name for damage in pair))
 def test_two_at_once(ward: Ward, pair: tuple[Damage, Damage]) -> None:
     """Nothing is tried in vain: a guest is not started on a volume before that is offered again."""
     first, second = pair

@@ -37,7 +37,7 @@ def plan(instance: Instance, facts: Facts) -> Todo:
     found = facts[plugged.Key(instance.domain)] if _volumes(instance) else None
     if not isinstance(found, tuple):
         return Todo("no process has its volumes" if _volumes(instance) else "no volumes")
-    actions = tuple(action for each in _volumes(instance) for action in _act(instance, each, _size(found, each)))
+    actions = tuple(action for each in _volumes(instance) for action in _act(instance, each, _disk(found, each)))
     return Todo("the guest has other volumes" if actions else "the guest has its volumes", actions)
 
 
@@ -66,23 +66,24 @@ def _volumes(instance: Instance) -> list[Attachment]:
 def _plugged(instance: Instance, found: tuple[plugged.Plugged, ...]) -> Iterator[plugged.Plugged]:
     for each in _volumes(instance):
         if not each.leaving:
-            yield plugged.Plugged(each.volume.id, each.device, max(each.volume.bytes, _size(found, each) or 0))
+            disk = _disk(found, each)
+            yield plugged.Plugged(each.volume.id, each.device, max(each.volume.bytes, (disk and disk.size) or 0))
 
 
-def _size(found: tuple[plugged.Plugged, ...], attachment: Attachment) -> int | None:
-    return next((each.size for each in found if each.volume == attachment.volume.id), None)
+def _disk(found: tuple[plugged.Plugged, ...], attachment: Attachment) -> plugged.Plugged | None:
+    return next((each for each in found if each.volume == attachment.volume.id), None)
 
 
-def _act(instance: Instance, attachment: Attachment, size: int | None) -> tuple[Action, ...]:
+def _act(instance: Instance, attachment: Attachment, disk: plugged.Plugged | None) -> tuple[Action, ...]:
     virsh = ("virsh", "-q", "-c", URI)
     xml = domain.device(instance, attachment)
     if attachment.leaving:
         words = (instance.uuid, attachment.volume.id, str(LETS_GO), URI)
-        return () if size is None else (Command(("sh", "-c", UNPLUG, "unplug-volume", *words), stdin=xml, timeout=LETS_GO + 30),)
-    if size is None:
+        return () if disk is None else (Command(("sh", "-c", UNPLUG, "unplug-volume", *words), stdin=xml, timeout=LETS_GO + 30),)
+    if disk is None:
         return (Command((*virsh, "attach-device", "--live", "--domain", instance.uuid, "--file", "/dev/stdin"), stdin=xml),)
-    if size < attachment.volume.bytes:
-        disk = hardware.of(instance.flavor, instance.image).device(attachment.device)
-        grow = ("blockresize", "--domain", instance.uuid, "--path", disk, "--size", f"{attachment.volume.bytes}B")
+    if disk.size is not None and disk.size < attachment.volume.bytes:
+        path = hardware.of(instance.flavor, instance.image).device(attachment.device)
+        grow = ("blockresize", "--domain", instance.uuid, "--path", path, "--size", f"{attachment.volume.bytes}B")
         return (Command((*virsh, *grow)),)
     return ()
