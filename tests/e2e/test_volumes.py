@@ -106,6 +106,19 @@ def test_a_lost_target_is_made_again_by_a_hard_reboot(owner: Operator) -> None:
     assert "kept" in a.run(f"dd if={disk(owner)} bs=512 count=1 2>/dev/null | tr -d '\\0'")
 
 
+def test_an_rbd_image_that_is_gone_is_named_and_never_made_again(owner: Operator) -> None:
+    host = list(owner.lab.hosts)[1]
+    owner("apply", play(owner, "[{name: data, size: 1, backend: rbd}]", "[{name: a, flavor: tiny, image: guest, volumes: [data]}]", host))
+    image = f"volume-{volumes(owner)['data']['id']}"
+    owner.lab.on(host, "rbd", "mv", f"{ceph.POOL}/{image}", f"{ceph.POOL}/kept")
+    assert "data (" in (found := owner("verify", code=2).stdout)
+    assert ": volume-missing: " in found
+    assert ": volume-missing: " in owner("verify", "--repair", "--yes", code=3).stdout
+    assert owner.lab.on(host, "rbd", "ls", ceph.POOL).split() == ["kept"]
+    owner.lab.on(host, "rbd", "mv", f"{ceph.POOL}/kept", f"{ceph.POOL}/{image}")
+    owner("verify")
+
+
 def test_a_guest_boots_from_an_rbd_volume_and_finds_its_data_again(owner: Operator) -> None:
     host = list(owner.lab.hosts)[1]
     volume = "[{name: root, size: 1, backend: rbd, image: guest}]"
