@@ -42,7 +42,7 @@ def _command(state: State, words: tuple[str, ...], stdin: bytes) -> Result:
             return Result(0, _list(state, frozenset(options)).encode())
         case (word,) if word in SAYS:
             return Result(0, SAYS[word](state).encode())
-        case ("define", "--validate", "--file", path):
+        case ("define", "--file", path):
             return _define(state, path)
         case ("undefine", "--domain", name, "--keep-nvram"):
             return _found(state, name, _undefine)
