@@ -20,7 +20,7 @@ from orchestrator.planning.groundwork import Groundwork
 from orchestrator.planning.plan import UNREACHABLE, Change, Lost, Plan
 from orchestrator.ports.store import Run
 from orchestrator.ports.writes import Forget, Resource, Want, Write
-from orchestrator.services import grounds, restarts, running, storage, wanted
+from orchestrator.services import departed, grounds, restarts, running, storage, wanted
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, Outcomes, Work, carry_out
 from orchestrator.services.observe import BOOTED, Observation
@@ -38,7 +38,8 @@ def act(app: App, names: Sequence[str], named: bool = True, pace: Play | None = 
     """
 
     def work(run: Run) -> Report:
-        records = wanted.pick(app, names)
+        gone = departed.among(app, names)
+        records = wanted.pick(app, [name for name in names if name not in gone])
         for record in records if named else ():
             wanted.check(VERB, record)
         left = {} if named else {record.instance.name: why for record in records if (why := recovery.left(record))}
@@ -68,7 +69,8 @@ def act(app: App, names: Sequence[str], named: bool = True, pace: Play | None = 
         found = tuple(done.outcomes.get(change.name) or untouched(change, states.get(change.name, "")) for change in plan.changes)
         trips = {name: app.transport.trips(name) for name in scene.seen}
         hosts = (*done.hosts.values(), *storage.outcomes(lost))
-        return Report(run.id, found, scene.unreachable, trips, hosts=hosts, ended=done.ended, left=let | left | ended)
+        report = Report(run.id, found, scene.unreachable, trips, hosts=hosts, ended=done.ended, left=let | left | ended)
+        return departed.added(report, names, gone)
 
     return running.run(app, VERB, names, work)
 

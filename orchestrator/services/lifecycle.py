@@ -12,7 +12,7 @@ from orchestrator.planning import course
 from orchestrator.planning.plan import Lost
 from orchestrator.ports.store import Run, Store
 from orchestrator.ports.writes import AmendVolume, Want, Write
-from orchestrator.services import grounds, hard_reboot, restarts, running, storage, wanted
+from orchestrator.services import departed, grounds, hard_reboot, restarts, running, storage, wanted
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, carry_out
 from orchestrator.services.observe import observe
@@ -33,7 +33,8 @@ def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -
     onward = wanted.towards(verb)
 
     def work(run: Run) -> Report:
-        records = wanted.pick(app, names)
+        gone = departed.among(app, names)
+        records = wanted.pick(app, [name for name in names if name not in gone])
         if verb == "destroy":
             app.store.commit(run, _marked(app, records, with_volumes))
         hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
@@ -66,7 +67,8 @@ def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -
         wired = grounds.merged(wired, grounds.follow(app, context, ROUNDS, elsewhere | failed | unreachable.keys()))
         found = [_outcome(record, outcomes, unreachable, held) for record in records]
         trips = {host.name: app.transport.trips(host.name) for host in hosts}
-        return Report(run.id, tuple(found), unreachable, trips, hosts=(*wired.values(), *storage.outcomes(lost)))
+        report = Report(run.id, tuple(found), unreachable, trips, hosts=(*wired.values(), *storage.outcomes(lost)))
+        return departed.added(report, names, gone)
 
     return running.run(app, verb, names, work)
 

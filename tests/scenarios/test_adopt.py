@@ -309,8 +309,11 @@ def test_a_host_that_left_the_inventory_loses_nothing(site: Site) -> None:
         {"web": "unreachable", "db": "unchanged", "third": "changed"},
     )
     assert "host 'n1' has left the inventory" in report.outcomes[0].fault
-    with pytest.raises(errors.Conflict, match="not in the inventory"):
-        left.act("destroy", "web")
+    left.act("stop", "db")
+    for verb in ("start", "hard-reboot", "stop", "destroy"):
+        done = left.act(verb, "web", "db")
+        assert (done.exit_code, {each.name: each.status for each in done.outcomes}) == (4, {"web": "unreachable", "db": "changed"}), verb
+        assert "host 'n1' has left the inventory" in done.outcomes[0].fault
     assert site.fleet.hosts["n1"].journal == before
     assert site.record("web") == recorded
 
