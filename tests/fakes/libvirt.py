@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-from orchestrator.facts import others, plugged
+from orchestrator.facts import others
 from orchestrator.facts.domain import SPLIT, URI
 from orchestrator.states.steps.updating import plug_interfaces
 from tests.fakes import coreutils, disks, iproute, volumes
@@ -398,15 +398,4 @@ FED: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {plug_interf
 PROGRAMS: dict[str, Callable[[State, tuple[str, ...], bytes], Result]] = {"virsh": virsh}
 
 
-def _volumes(state: State, operands: tuple[str, ...]) -> Result:
-    """facts.plugged: a process that stands still is not asked for sizes."""
-    uri, *names = operands
-    looks = []
-    for name in names:
-        found = state.domains.get(name)
-        sizes = "" if found and found.stopped else f"domblkinfo {name} --all; "
-        looks.append(f"domstate {name}; echo {SPLIT}; domblklist {name}; echo {SPLIT}; {sizes}echo {SPLIT}")
-    return virsh(state, ("virsh", "-q", "-c", uri, "; ".join(looks)), b"")
-
-
-SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {others.SCRIPT: everything_else, plugged.SCRIPT: _volumes}
+SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {others.SCRIPT: everything_else}

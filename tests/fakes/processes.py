@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator.facts import qemu
+from orchestrator.facts import plugged, qemu
+from orchestrator.facts.domain import SPLIT
 from orchestrator.states.steps.spawning import continue_process
 from orchestrator.states.steps.teardown import end_process
-from tests.fakes import iproute
+from tests.fakes import iproute, libvirt
 from tests.fakes.state import Domain, Result, State, Stray, failed
 
 
@@ -50,8 +51,20 @@ def _continue(state: State, operands: tuple[str, ...]) -> Result:
     return Result()
 
 
+def _volumes(state: State, operands: tuple[str, ...]) -> Result:
+    """facts.plugged: a process that stands still is not asked for sizes."""
+    uri, *names = operands
+    looks = []
+    for name in names:
+        found = state.domains.get(name)
+        sizes = "" if found and found.stopped else f"domblkinfo {name} --all; "
+        looks.append(f"domstate {name}; echo {SPLIT}; domblklist {name}; echo {SPLIT}; {sizes}echo {SPLIT}")
+    return libvirt.virsh(state, ("virsh", "-q", "-c", uri, "; ".join(looks)), b"")
+
+
 SCRIPTS: dict[str, Callable[[State, tuple[str, ...]], Result]] = {
     qemu.SCRIPT: _processes,
+    plugged.SCRIPT: _volumes,
     end_process.END: _end,
     continue_process.CONTINUE: _continue,
 }
