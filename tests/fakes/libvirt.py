@@ -18,8 +18,7 @@ from orchestrator.states.steps.updating import plug_interfaces
 from tests.fakes import coreutils, disks, iproute, volumes
 from tests.fakes.state import Directory, Domain, File, Link, Result, State, UnknownError, failed
 
-HANGS = 124
-"""What is left of who waits for what stands still."""
+HANGS = 124  # what is left of who waits for what stands still
 LIBRARIES = "Compiled against library: libvirt 9.0.0\nUsing library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\n"
 
 
