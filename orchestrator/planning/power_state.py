@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from orchestrator.facts import domain as domains
-from orchestrator.facts import reason
+from orchestrator.facts import reason, system
 from orchestrator.facts.gather import Facts, Key
 from orchestrator.model.instance import Record
 from orchestrator.planning import decide, restart
@@ -30,7 +30,7 @@ class Sync(Struct, frozen=True):
 
 def needs(record: Record) -> tuple[Key, ...]:
     """What is asked of its host beside what its steps look at."""
-    return (reason.Key(record.instance.domain),) if record.state in ("ACTIVE", "ERROR") else ()
+    return (reason.Key(record.instance.domain), system.Key()) if record.state in ("ACTIVE", "ERROR") else ()
 
 
 def sync(record: Record, facts: Facts, attempts: Sequence[str], now: str) -> Sync | None:
@@ -47,6 +47,8 @@ def sync(record: Record, facts: Facts, attempts: Sequence[str], now: str) -> Syn
         return Sync("somebody paused it, and it is left so", paused=True)
     if record.state != "ACTIVE" or found.state not in power.OFF:
         return None
+    if facts.get(system.Key()) == system.STOPPING:
+        return Sync("its host is shutting down, and it was shut down with it: it is to run when the host is back")
     judged = restart.decide(record.instance.restart_policy, _reason(record, facts), attempts, now)
     triggers = {restart.Do.RESTART: ("found_stopped", "start"), restart.Do.STOPPED: ("found_stopped",), restart.Do.GIVE_UP: ("give_up",)}
     return Sync(judged.why, triggers.get(judged.do, ()), judged.do, judged.at)

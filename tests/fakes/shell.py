@@ -72,6 +72,12 @@ def _kvm(state: State, operands: tuple[str, ...]) -> Result:
     return Result(0, b"1\n") if state.kvm else Result(1, b"0\n")
 
 
+def _systemctl(state: State, argv: tuple[str, ...], stdin: bytes) -> Result:
+    if argv[1:] != ("is-system-running",):
+        raise UnknownError
+    return Result(int(state.services != "running"), f"{state.services}\n".encode())
+
+
 def _shut_down(state: State, operands: tuple[str, ...]) -> Result:
     """The guest asked; while it does not go, `patience` seconds of looking; then its process ended."""
     name = operands[0]
@@ -121,4 +127,5 @@ PROGRAMS = {
     **openvswitch.PROGRAMS,
     **volumes.PROGRAMS,
     "sh": _sh,
+    "systemctl": _systemctl,
 }

@@ -199,6 +199,7 @@ class State(Struct):
     forwards: bool = False  # net.ipv4.ip_forward
     filters: dict[str, dict[str, dict[str, list[str]]]] = field(default_factory=dict)  # tool -> table -> chain -> rules
     sets: dict[str, tuple[str, list[str]]] = field(default_factory=dict)  # ipset: family, members
+    services: str = "running"  # systemd's word for them
     bridge_nf: tuple[str, ...] = ("1", "1")  # net.bridge.bridge-nf-call-iptables, -ip6tables
     cut: list[str] = field(default_factory=list)  # flows whose conntrack entries were deleted
     links: dict[str, Link] = field(default_factory=lambda: {"lo": Link("", True), "eth0": Link("", True)})

@@ -12,7 +12,7 @@ from orchestrator.ports.writes import Inherit, Move
 from orchestrator.services import mend
 from orchestrator.services.report import Report
 from orchestrator.services.verify import Verdict, verify
-from tests.fakes import processes
+from tests.fakes import libvirt, processes
 from tests.fakes.state import Directory, Domain, File, Link, State
 from tests.scenarios.conftest import Site
 
@@ -180,6 +180,22 @@ def test_a_guest_that_crashed_runs_again_and_one_that_shut_itself_down_is_stoppe
     assert site.starts() == 3
     assert look(site).exit_code == 0
     assert mended(site) is None
+
+
+def test_guests_that_were_shut_down_with_their_host_are_to_run_when_it_is_back(site: Site) -> None:
+    """libvirt-guests shuts them down in order, and a watch sees that each of them shut itself down."""
+    site.apply("a", "b")
+    a = site.record("a").instance
+    host = site.fleet.hosts[a.host]
+    libvirt.end(host, host.domains[a.domain], "shutdown")
+    host.services = "stopping"
+    assert ("a", "domain-shut-down") in causes(look(site))
+    assert mended(site, mend.LIVE) is None
+    assert site.record("a").state == "ACTIVE"
+    host.services = "running"
+    host.domains[a.domain].reason = "unknown"  # as libvirt has it when the host has booted
+    assert mended(site, mend.LIVE)
+    assert (site.record("a").state, host.domains[a.domain].state) == ("ACTIVE", "running")
 
 
 def test_a_guest_that_crashes_again_and_again_waits_longer_and_ends_in_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
