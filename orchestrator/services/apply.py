@@ -111,7 +111,7 @@ def _told(outcomes: Mapping[str, Outcome], nowhere: Mapping[str, str]) -> dict[s
 def _settle(app: App, run: Run, desired: Desired, fingerprint: str | None, anew: bool) -> Plan:
     """The plan with its placements recorded."""
     lost: Mapping[str, Lost] = {}
-    present = departed.without(desired, departed.of(app, desired))
+    present = departed.without(desired, departed.of(app, app.store.records(), desired))
     for number in range(TRIES):
         plan, choose = planning.plan(app, desired, run, lost, anew)
         if not number and fingerprint not in (None, plan.fingerprint()):  # later ones differ by what was done since

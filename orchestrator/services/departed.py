@@ -5,7 +5,7 @@ As a host that is not reached: that it is not named is no evidence of its end (A
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import structs
 
@@ -21,9 +21,9 @@ from orchestrator.services.report import Report
 LEFT = "it has left the inventory"
 
 
-def of(app: App, desired: Desired) -> dict[str, Record]:
-    """By name, the instances of the playbook that are on such hosts; those of which nothing was ever there may still be built elsewhere."""
-    found = {record.instance.name: record for record in app.store.records() if record.instance.host not in app.inventory.hosts}
+def of(app: App, records: Iterable[Record], desired: Desired) -> dict[str, Record]:
+    """By name, those of the records that are on such hosts and in the playbook; of which nothing was ever there, they may still be built elsewhere."""
+    found = {record.instance.name: record for record in records if record.instance.host not in app.inventory.hosts}
     return {name: record for name, record in found.items() if name in desired.instances and not _nowhere(record, desired)}
 
 

@@ -39,7 +39,8 @@ def plan(
     Raises Conflict when the playbook says something else of an existing instance than what it was made of, or a host already has what would be made.
     """
     for _ in range(grounds.TRIES):
-        known, gone = _instances(app), departed.of(app, desired)
+        records = app.store.records()
+        known, gone = [record.instance for record in records], departed.of(app, records, desired)
         try:
             made, choose = _plan(app, departed.without(desired, gone), run, lost, anew)
         except errors.Conflict:
