@@ -1,8 +1,8 @@
 """Structs as JSON and back, exactly: driven by their type hints alone; a new field needs nothing here.
 
-Written by hand because reading back must be strict and quick: pydantic takes 0.1 s to import, drops unknown fields of
-plain classes, and has to guess among the members of a union. A field that the text lacks takes its default (older
-text); one that the class lacks is refused (text of a newer program): dropping it would lose it with the next write.
+Written by hand because reading back must be strict and quick, and know which member of a union is meant. A field that
+the text lacks takes its default (older text); one that the class lacks is refused (text of a newer program): dropping
+it would lose it with the next write.
 """
 
 from __future__ import annotations

@@ -34,8 +34,6 @@ HOMES = {
     "click": ("cli/",),
     "rich": ("cli/",),
     "yaml": ("files/",),
-    "pydantic": ("files/",),
-    "pydantic_core": ("files/",),
     "pycdlib": ("rendering/",),
 }
 """The one home of each third-party library, below the package."""

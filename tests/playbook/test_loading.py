@@ -255,7 +255,7 @@ def test_the_first_example_of_the_documentation(load: Load) -> None:
 def test_the_documentation_has_every_word() -> None:
     models = list(entries.MODELS.values())
     nested = (networking.Provider, networking.SubnetEntry, networking.HostRoute, networking.RuleEntry, networking.NetworkRequestEntry)
-    fields = {key for model in (*models, *nested, entries.BlockDevice) for key in model.model_fields}
+    fields = {key for model in (*models, *nested, entries.BlockDevice) for key in model.__struct_fields__}
     page = PAGE.read_text()
     told = {word for word in {*bounds.FILTERS, *fields} if f"`{word}`" in page or f"`{word}: " in page}
     assert {*bounds.FILTERS, *fields} - {"d", "count"} - told == set()

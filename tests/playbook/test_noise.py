@@ -30,7 +30,7 @@ WORDS = [
     "{{ range(3) }}",
     "{% x %}",
 ]
-KEYS = sorted({*WORDS, *(field for model in entries.MODELS.values() for field in model.model_fields), *entries.Play.model_fields})
+KEYS = sorted({*WORDS, *(field for model in entries.MODELS.values() for field in model.__struct_fields__), *entries.Play.__struct_fields__})
 VALUES = st.recursive(
     st.none()
     | st.booleans()

@@ -253,7 +253,7 @@ from orchestrator import store
 from tests.store import samples
 opened = store.open(sys.argv[1], samples.Clock(), samples.Ids())
 {statement}
-print(*(name for name in ("sqlalchemy", "sqlalchemy.orm", "alembic", "pydantic") if name in sys.modules))
+print(*(name for name in ("sqlalchemy", "sqlalchemy.orm", "alembic") if name in sys.modules))
 """
     command = [sys.executable, "-c", program, f"sqlite:///{tmp_path}/state.db"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

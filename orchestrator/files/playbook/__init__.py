@@ -1,8 +1,8 @@
 """Playbooks: what an operator wishes for, read whole, checked whole.
 
-A play's values go one way: YAML nodes (places kept) -> variables and expressions worked out -> each entry validated by its model -> names,
+A play's values go one way: YAML nodes (places kept) -> variables and expressions worked out -> each entry read into its Struct -> names,
 references, addresses and sizes checked across all files -> the model's nouns. A new key is a field in `entries` or `networking`, a new kind of entry a
-model there and a module with its checks and its builder (`nouns`, `networks`, `groups`, `volumes`); what is known but not acted on yet stands in `later`. May import
+Struct there and a module with its checks and its builder (`nouns`, `networks`, `groups`, `volumes`); what is known but not acted on yet stands in `later`. May import
 what files may. Never here: hosts, the store, decisions.
 """
 

@@ -1,13 +1,13 @@
-"""How a play's instances are worked off, as pydantic types: batches, when failures end the run, what a change triggers. The words are Ansible's."""
+"""How a play's instances are worked off, as annotations: batches, when failures end the run, what a change triggers. The words are Ansible's."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from msgspec import Meta
 
-from orchestrator.files.playbook import strict, values, words
+from orchestrator.files.playbook import reading, strict, values, words
 
 SIZE = re.compile(r"0|[1-9][0-9]{0,8}|([1-9][0-9]?|100)%")
 SHARE = re.compile(r"(100|[0-9]{1,2}(\.[0-9]{1,6})?)%?")
@@ -34,19 +34,11 @@ def _one_or_more(value: object) -> object:
     return [value] if isinstance(value, str | values.Written) else value
 
 
-Serial = Annotated[
-    tuple[str, ...], BeforeValidator(_serial), WithJsonSchema({"anyOf": [*ONE_SIZE["anyOf"], {"type": "array", "items": ONE_SIZE}]})
-]
-Share = Annotated[
-    float, BeforeValidator(_share), WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 100}, {"type": "string"}]})
-]
+Serial = Annotated[tuple[str, ...], _serial, reading.given(anyOf=[*ONE_SIZE["anyOf"], {"type": "array", "items": ONE_SIZE}])]
+Share = Annotated[float, _share, reading.given(anyOf=[{"type": "number", "minimum": 0, "maximum": 100}, {"type": "string"}])]
 Throttle = Annotated[int, *words.number(0, 1000)]
 Order = Literal["inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle"]
-Notify = Annotated[
-    tuple[words.ShortText, ...],
-    BeforeValidator(_one_or_more),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
+Notify = Annotated[tuple[words.ShortText, ...], reading.Before(_one_or_more), words.ONE_OR_MORE]
 
 
 def _program(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -55,11 +47,11 @@ def _program(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-class HandlerEntry(strict.Strict):
+class HandlerEntry(strict.Strict, frozen=True):
     """A command that hosts run once something of the play's changed there."""
 
     name: words.ShortText
-    command: Annotated[tuple[words.Text, ...], AfterValidator(_program), Field(max_length=64)]
+    command: Annotated[tuple[words.Text, ...], reading.After(_program), Meta(max_length=64)]
     run_once: words.Flag = False
 
 
@@ -68,4 +60,4 @@ def _named_once(value: tuple[HandlerEntry, ...]) -> tuple[HandlerEntry, ...]:
     return value
 
 
-Handlers = Annotated[tuple[HandlerEntry, ...], AfterValidator(_named_once)]
+Handlers = Annotated[tuple[HandlerEntry, ...], reading.After(_named_once)]

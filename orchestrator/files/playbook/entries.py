@@ -1,4 +1,4 @@
-"""The entries of a play, as pydantic models: what may be written where, and in which unit (flavors as in Nova)."""
+"""The entries of a play, as Structs: what may be written where, and in which unit (flavors as in Nova)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-import pydantic
-import pydantic_core
-from pydantic import BeforeValidator, WithJsonSchema
+from msgspec import Meta, field
 
 from orchestrator.files import image
-from orchestrator.files.playbook import batches, hints, networking, restarts, strict, values, words
+from orchestrator.files.playbook import batches, hints, networking, reading, restarts, strict, values, words
 from orchestrator.files.playbook.properties import ExtraSpecs, ImageProperties
 from orchestrator.model import desired
 
@@ -20,21 +18,17 @@ DATASOURCES = ("config-2", "nocloud")
 """cloud-init's sources of data that a config drive can be; the first is Nova's."""
 CHECKSUM_HINT = "sha256: and 64, or sha512: and 128 lower-case hex digits"
 
-Tags = Annotated[
-    tuple[words.Word, ...],
-    BeforeValidator(words.separated),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
+Tags = Annotated[tuple[words.Word, ...], reading.Before(words.separated), words.ONE_OR_MORE]
 
 
-class KeypairEntry(strict.Entry):
+class KeypairEntry(strict.Entry, frozen=True, kw_only=True):
     """A public SSH key: written out, or in a file."""
 
     public_key: words.Lines | None = None
     public_key_file: words.Text | None = None
 
 
-class FlavorEntry(strict.Entry):
+class FlavorEntry(strict.Entry, frozen=True, kw_only=True):
     """A size: vcpus, ram (MiB), disk (GiB), ephemeral (GiB), swap (MiB)."""
 
     vcpus: words.Count
@@ -52,11 +46,11 @@ def _checksum(value: object) -> str:
     return found
 
 
-class ImageEntry(strict.Entry):
+class ImageEntry(strict.Entry, frozen=True, kw_only=True):
     """A disk image, a file on this machine or an address that each host fetches it from; min_ram in MiB, min_disk in GiB."""
 
     source: words.Text
-    checksum: Annotated[str, BeforeValidator(_checksum)] | None = None
+    checksum: Annotated[str, _checksum] | None = None
     disk_format: Literal["qcow2", "raw", "iso"] = "qcow2"
     min_ram: words.MebibytesOrNone = 0
     min_disk: words.GibibytesOrNone = 0
@@ -70,7 +64,7 @@ def _boot_index(value: object) -> int:
     return int(str(found))
 
 
-class VolumeEntry(strict.Entry):
+class VolumeEntry(strict.Entry, frozen=True, kw_only=True):
     """A disk with a life of its own; size in GiB. `path`: a file of a guest that others made, recorded by adopt."""
 
     size: words.Gibibytes
@@ -80,14 +74,14 @@ class VolumeEntry(strict.Entry):
     path: words.Path | None = None
 
 
-class BlockDevice(strict.Strict):
+class BlockDevice(strict.Strict, frozen=True):
     """A volume as Nova's block device mapping names it; boot_index 0: the instance boots from it, -1 or none: it does not."""
 
     volume: words.Word
-    boot_index: Annotated[int, BeforeValidator(_boot_index), WithJsonSchema({"enum": [0, -1]})] | None = None
+    boot_index: Annotated[int, _boot_index, reading.given(enum=[0, -1])] | None = None
 
 
-class UserDataFile(strict.Strict):
+class UserDataFile(strict.Strict, frozen=True):
     """User data taken from a file as it is."""
 
     file: words.Text
@@ -122,11 +116,11 @@ def _config_drive(value: object) -> str | None:
         return found.lower()
     try:
         return DATASOURCES[0] if words.flag(value) else None
-    except pydantic_core.PydanticCustomError:
+    except reading.Wrong:
         raise words.bad(f"must be true, false, {' or '.join(DATASOURCES)}") from None
 
 
-class InstanceEntry(strict.Entry):
+class InstanceEntry(strict.Entry, frozen=True, kw_only=True):
     """An instance. `tags` select it on the command line (Ansible's), and are its server tags (Nova's)."""
 
     name: words.Name
@@ -136,22 +130,16 @@ class InstanceEntry(strict.Entry):
     networks: tuple[networking.NetworkRequestEntry, ...] = ()
     security_groups: words.Words | None = None
     volumes: words.Words = ()
-    ephemerals: Annotated[tuple[words.Gibibytes, ...], pydantic.Field(max_length=8)] = ()
+    ephemerals: Annotated[tuple[words.Gibibytes, ...], Meta(max_length=8)] = ()
     block_device_mapping: tuple[BlockDevice, ...] | None = None
     availability_zone: words.ShortText | None = None
     server_group: words.Word | None = None
     scheduler_hints: hints.SchedulerHints = hints.SchedulerHints()
     project: hints.Project = desired.DEFAULT_PROJECT
-    user_data: (
-        Annotated[
-            str | UserDataFile,
-            pydantic.PlainValidator(_user_data, json_schema_input_type=str | UserDataFile),
-        ]
-        | None
-    ) = None
-    config_drive: Annotated[str | None, BeforeValidator(_config_drive), WithJsonSchema({"enum": [True, False, *DATASOURCES]})] = None
-    metadata: dict[Annotated[str, BeforeValidator(_metadata_key)], words.MetadataValue] = pydantic.Field(default={})
-    tags: Annotated[tuple[Annotated[str, BeforeValidator(_server_tag)], ...], BeforeValidator(words.separated)] = ()
+    user_data: Annotated[str | UserDataFile, _user_data] | None = None
+    config_drive: Annotated[str | None, _config_drive, reading.given(enum=[True, False, *DATASOURCES])] = None
+    metadata: dict[Annotated[str, _metadata_key], words.MetadataValue] = field(default_factory=dict)
+    tags: Annotated[tuple[Annotated[str, _server_tag], ...], reading.Before(words.separated)] = ()
     state: Literal["active", "stopped", "absent"] = "active"
     notify: batches.Notify = ()
     restart_policy: restarts.RestartPolicyEntry | None = None
@@ -170,12 +158,12 @@ class InstanceEntry(strict.Entry):
         return tuple(device.volume for device in self.block_device_mapping or () if device.boot_index == 0)
 
 
-class Play(strict.Strict):
+class Play(strict.Strict, frozen=True):
     """A play: where, with which variables, and the entries of each kind."""
 
     name: words.ShortText | None = None
     hosts: words.Pattern | None = None
-    vars: dict[str, Any] = pydantic.Field(default={})
+    vars: dict[words.Word, Any] = field(default_factory=dict)
     vars_files: tuple[words.Text, ...] = ()
     tags: Tags = ()
     serial: batches.Serial = ()

@@ -58,7 +58,7 @@ def check_rules(all_entries: catalog.Catalog, found: findings.Findings) -> None:
     for entry, declared in catalog.entries_of(all_entries, "security_groups", networking.SecurityGroupEntry):
         seen: dict[desired.Rule, int] = {}
         for number, each in enumerate(entry.rules):
-            if declared.spoiled(each, "rules", number):
+            if declared.spoiled("rules", number):
                 continue
             before = len(found)
             _check_rule(each, number, declared, found)
@@ -103,7 +103,7 @@ def check_members(all_entries: catalog.Catalog, found: findings.Findings) -> Non
     hint = "leave them out, or say port_security_enabled: true"
     for entry, declared in catalog.entries_of(all_entries, "instances", entries.InstanceEntry):
         secured = [_secured(port, networks.get(port.network)) for port in entry.networks]
-        if entry.state == "absent" or declared.spoiled(entry):
+        if entry.state == "absent" or declared.spoiled():
             continue
         for number, port in enumerate(entry.networks):
             if port.security_groups and not secured[number]:

@@ -1,27 +1,24 @@
-"""Server groups and scheduler hints as pydantic models (Nova's words; hints name instances, where Nova's have their uuids)."""
+"""Server groups and scheduler hints as Structs (Nova's words; hints name instances, where Nova's have their uuids)."""
 
 from __future__ import annotations
 
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
-
-from orchestrator.files.playbook import strict, values, words
+from orchestrator.files.playbook import reading, strict, values, words
 
 OPERATORS = ("=", "<", ">", "<=", ">=", "in", "not", "or", "and")
 """Of queries (nova/scheduler/filters/json_filter.py)."""
 MOST_HOPS = 32  # of a query: deeper ones are nobody's own work
-ONE_OR_MORE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 
 
-class GroupRules(strict.Strict):
+class GroupRules(strict.Strict, frozen=True):
     """What a policy is held to."""
 
     max_server_per_host: words.Count | None = None
 
 
-class ServerGroupEntry(strict.Entry):
+class ServerGroupEntry(strict.Entry, frozen=True, kw_only=True):
     """Instances that are to be near each other, or apart."""
 
     policy: Literal["affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"]
@@ -73,16 +70,16 @@ def _project(value: object) -> str:
     return found
 
 
-Instances = Annotated[tuple[words.Name, ...], BeforeValidator(words.separated), PlainSerializer(",".join), ONE_OR_MORE]
-Project = Annotated[str, BeforeValidator(_project)]
+Instances = Annotated[tuple[words.Name, ...], reading.Before(words.separated), words.ONE_OR_MORE]
+Project = Annotated[str, _project]
 
 
-class SchedulerHints(strict.Strict):
+class SchedulerHints(strict.Strict, frozen=True):
     """What one instance says of where it goes. `group` is its server group."""
 
     group: words.Word | None = None
     same_host: Instances | None = None
     different_host: Instances | None = None
-    query: Annotated[str, BeforeValidator(_query), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array"}]})] | None = None
+    query: Annotated[str, _query, reading.given(anyOf=[{"type": "string"}, {"type": "array"}])] | None = None
     build_near_host_ip: words.Address | None = None
-    cidr: Annotated[str, BeforeValidator(_prefix_length), WithJsonSchema({"type": "string", "pattern": "^/?[0-9]{1,3}$"})] | None = None
+    cidr: Annotated[str, _prefix_length, reading.given(type="string", pattern="^/?[0-9]{1,3}$")] | None = None

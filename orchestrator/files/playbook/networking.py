@@ -1,12 +1,12 @@
-"""Networks, security groups, and the ports that instances ask for, as pydantic models (Neutron's words)."""
+"""Networks, security groups, and the ports that instances ask for, as Structs (Neutron's words)."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from msgspec import Meta
 
-from orchestrator.files.playbook import strict, words
+from orchestrator.files.playbook import reading, strict, words
 
 MOST_ROUTES, MOST_DNS = 20, 5  # neutron max_subnet_host_routes, max_dns_nameservers: they fit into DHCP options of 255 bytes
 MOST_RULES = 256
@@ -21,7 +21,7 @@ NAMES = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6", 132: "sctp"}
 ETHERTYPES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
-class Provider(strict.Strict):
+class Provider(strict.Strict, frozen=True):
     """What carries a network; hosts map the physical network's name to an interface or bridge."""
 
     type: Literal["flat", "vlan", "vxlan"]
@@ -29,26 +29,26 @@ class Provider(strict.Strict):
     segmentation_id: Annotated[int, *words.number(1, (1 << 24) - 1)] | None = None
 
 
-class HostRoute(strict.Strict):
+class HostRoute(strict.Strict, frozen=True):
     """A route that guests are told."""
 
     destination: words.Prefix
     nexthop: words.Address
 
 
-class SubnetEntry(strict.Strict):
+class SubnetEntry(strict.Strict, frozen=True):
     """An address range. `dhcp`: guests ask for their addresses; `nat`: hosts are the gateway (absent: as the network says)."""
 
     cidr: words.Cidr
     gateway: words.Address | None = None
-    dns: Annotated[tuple[words.Address, ...], Field(max_length=MOST_DNS)] = ()
+    dns: Annotated[tuple[words.Address, ...], Meta(max_length=MOST_DNS)] = ()
     dhcp: words.Flag = False
     nat: words.Flag | None = None
     pool: words.Pool | None = None
-    host_routes: Annotated[tuple[HostRoute, ...], Field(max_length=MOST_ROUTES)] = ()
+    host_routes: Annotated[tuple[HostRoute, ...], Meta(max_length=MOST_ROUTES)] = ()
 
 
-class NetworkEntry(strict.Entry):
+class NetworkEntry(strict.Entry, frozen=True, kw_only=True):
     """A network; `mtu` in bytes, `nat` of all its IPv4 subnets."""
 
     name: words.Name
@@ -77,12 +77,12 @@ def _ethertype(value: object) -> object:
     return ETHERTYPES.get(found.lower(), found)
 
 
-class RuleEntry(strict.Strict):
+class RuleEntry(strict.Strict, frozen=True):
     """What a security group lets through. `port` is the destination's; `type` and `code` are ICMP's."""
 
     direction: Literal["ingress", "egress"]
-    ethertype: Annotated[Literal["IPv4", "IPv6"], BeforeValidator(_ethertype)] | None = None
-    protocol: Annotated[str, BeforeValidator(_protocol), WithJsonSchema({"type": ["string", "integer"]})] | None = None
+    ethertype: Annotated[Literal["IPv4", "IPv6"], reading.Before(_ethertype)] | None = None
+    protocol: Annotated[str, _protocol, reading.given(type=["string", "integer"])] | None = None
     port: words.Ports | None = None
     type: Annotated[int, *words.number(0, 255)] | None = None
     code: Annotated[int, *words.number(0, 255)] | None = None
@@ -91,14 +91,14 @@ class RuleEntry(strict.Strict):
     description: words.ShortText | None = None
 
 
-class SecurityGroupEntry(strict.Entry):
+class SecurityGroupEntry(strict.Entry, frozen=True, kw_only=True):
     """Rules by which ports are judged."""
 
     description: words.ShortText | None = None
-    rules: Annotated[tuple[RuleEntry, ...], Field(max_length=MOST_RULES)] = ()
+    rules: Annotated[tuple[RuleEntry, ...], Meta(max_length=MOST_RULES)] = ()
 
 
-class NetworkRequestEntry(strict.Strict):
+class NetworkRequestEntry(strict.Strict, frozen=True):
     """A port that an instance asks for. Without `security_groups` it has the instance's."""
 
     network: words.Word

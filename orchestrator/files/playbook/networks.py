@@ -50,7 +50,7 @@ def check_providers(all_entries: catalog.Catalog, found: findings.Findings) -> N
     for entry, declared in catalog.entries_of(all_entries, "networks", networking.NetworkEntry):
         _check_mtu(entry, declared, found)
         _check_nat(entry, declared, found)
-        if declared.spoiled(entry.provider, "provider"):
+        if declared.spoiled("provider"):
             continue
         provider, place = entry.provider, declared.place("provider")
         before = len(found)
@@ -62,7 +62,7 @@ def check_providers(all_entries: catalog.Catalog, found: findings.Findings) -> N
         if name != entry.name:
             what = f"provider of network '{entry.name}'"
             found.add(place, what, f"is that of network '{name}' at {first}", "one segment is one network: give it several subnets")
-        if provider.physical_network is not None and not declared.spoiled(entry):
+        if provider.physical_network is not None and not declared.spoiled():
             driver, first = drivers.setdefault(provider.physical_network, (entry.driver, place))
             if driver != entry.driver:
                 what = f"driver '{entry.driver}' of network '{entry.name}'"

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct, field, structs
 
 from orchestrator.files import yaml
-from orchestrator.files.playbook import entries, findings, named_files, selection, strict, validation, values, variables
+from orchestrator.files.playbook import entries, findings, named_files, reading, selection, strict, validation, values, variables
 from orchestrator.model import errors, host, mark, pattern
 from orchestrator.rendering import bounds
 
@@ -27,8 +27,8 @@ class Request(Struct, frozen=True):
 class Declared(Struct, frozen=True):
     """An entry: where it was written, its file's folder, its hosts, and whether the tags select it.
 
-    `entry` is what is left of it without what is wrong (which was noted; it is not `sound` then), None when nothing is. An
-    empty name stands for names that nobody can tell any more.
+    `entry` is what is left of it without what is wrong (which was noted; `lost` are the places of the keys), None when
+    nothing is. An empty name stands for names that nobody can tell any more.
     """
 
     section: str
@@ -38,7 +38,7 @@ class Declared(Struct, frozen=True):
     folder: Path = Path()
     hosts: tuple[str, ...] = ()
     selected: bool = True
-    sound: bool = True
+    lost: frozenset[reading.Loc] = frozenset()
     play: entries.Play = field(default_factory=entries.Play)
 
     def place(self, *loc: int | str) -> mark.Mark:
@@ -47,14 +47,12 @@ class Declared(Struct, frozen=True):
 
     def lacks(self, *keys: str) -> bool:
         """Whether none of `keys` was given; one that was given wrongly has been complained about."""
-        told = isinstance(self.node, yaml.Mapping) and any(_child(self.node, key) for key in keys) and not self.sound
+        told = isinstance(self.node, yaml.Mapping) and any(_child(self.node, key) for key in keys) and bool(self.lost)
         return not told and all(getattr(self.entry, key) is None for key in keys)
 
-    def spoiled(self, part: strict.Strict, *loc: int | str) -> bool:
-        """Whether some of what was written at `loc` is not in `part`, since it was complained about: the rest tells only half."""
-        written = validation.at(self.node, loc)
-        keys = {key.text for key, _ in written.items} if isinstance(written, yaml.Mapping) else set()
-        return not self.sound and not keys <= part.model_fields_set
+    def spoiled(self, *loc: int | str) -> bool:
+        """Whether a key of the mapping at `loc` was left out, since it was complained about: the rest tells only half."""
+        return any(each[:-1] == loc for each in self.lost)
 
 
 class _Play(Struct, frozen=True):
@@ -94,7 +92,7 @@ def _play(node: yaml.Node, path: Path, request: Request, found: findings.Finding
     for error in found_variables.complaints():
         found.take(error)
     head = values.written(_without(node, {"vars", "vars_files", *SECTIONS}), found_variables, found)
-    play = validation.validate(entries.Play, "play", node, head, found) or entries.Play()
+    play = validation.validate(entries.Play, "play", node, head, found)[0] or entries.Play()
     hosts = () if play.hosts is None else _hosts(play.hosts, node, request, found)
     context = _Play(path.parent, found_variables, hosts, _child(node, "hosts") is not None, play.tags, request, found, play)
     sections = [(key, value) for key, value in node.items if key.text in SECTIONS]
@@ -184,10 +182,9 @@ def _unrolled(section: str, node: yaml.Mapping, play: _Play) -> Iterator[Declare
                 continue
             before = len(play.found)
             data = values.written(body, scope, play.found)
-            entry = validation.validate(entries.MODELS[section], section, body, data, play.found)
+            entry, lost = validation.validate(entries.MODELS[section], section, body, data, play.found)
             if entry is not None:
-                declared = _declared(section, entry, node, play)
-                yield structs.replace(declared, sound=len(play.found) == before)
+                yield structs.replace(_declared(section, entry, node, play), lost=lost)
             if entry is None or (loop is not None and len(play.found) > before):
                 yield from _lost({section}, node)
                 return

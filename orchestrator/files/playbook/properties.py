@@ -9,11 +9,9 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-import pydantic
-import pydantic_core
-from pydantic import BeforeValidator, WithJsonSchema
+from msgspec import Meta, field, to_builtins
 
-from orchestrator.files.playbook import strict, words
+from orchestrator.files.playbook import reading, strict, words
 from orchestrator.rendering import topology
 from orchestrator.scheduling import extra_specs
 
@@ -56,33 +54,22 @@ def _parsed(parse: Callable[[str], object], why: str, hint: str) -> Callable[[ob
     return check
 
 
-def _count(unit: str, least: int, most: int) -> tuple[BeforeValidator, WithJsonSchema]:
-    schema = WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
-    return BeforeValidator(words.whole(unit, least, most)), schema
-
-
-Machine = Annotated[str, BeforeValidator(_machine), WithJsonSchema({"type": "string", "pattern": f"^({MACHINE.pattern})$"})] | None
+Machine = Annotated[str, _machine, Meta(pattern=f"^({MACHINE.pattern})$")] | None
 Action = Literal["disabled", "reset", "poweroff", "pause", "none"] | None
 Flag = words.Flag | None
-Parts = Annotated[int, *_count("", 1, 65536)] | None
-Nodes = Annotated[int, *_count("", 1, topology.MOST_NODES)] | None
-Memory = Annotated[int, *_count("MiB", 1, words.MOST)] | None
-Shares = Annotated[int, *_count("", 1, 262144)] | None
-Period = Annotated[int, *_count("microseconds", 1000, 1_000_000)] | None
-Long = Annotated[int, *_count("", 1, LONG)] | None
-Kibibytes = Annotated[int, *_count("KiB", 1, words.MOST)] | None
-Milliseconds = Annotated[int, *_count("milliseconds", 1, words.MOST)] | None
-Seconds = Annotated[int, *_count("seconds", 0, words.MOST)] | None
-Text = WithJsonSchema({"type": ["string", "integer"]})
-PageSize = (
-    Annotated[
-        str,
-        BeforeValidator(_parsed(topology.page, "must be small, large, any, or the size of a page", "such as 2MB, 1GB, or 2048 for KiB")),
-        Text,
-    ]
-    | None
-)
-Cpus = Annotated[str, BeforeValidator(_parsed(topology.cpus, "must be numbers of vcpus, each once", "such as 0,2-3")), Text] | None
+Parts = Annotated[int, *words.number(1, 65536)] | None
+Nodes = Annotated[int, *words.number(1, topology.MOST_NODES)] | None
+Memory = Annotated[int, *words.number(1, words.MOST, "MiB")] | None
+Shares = Annotated[int, *words.number(1, 262144)] | None
+Period = Annotated[int, *words.number(1000, 1_000_000, "microseconds")] | None
+Long = Annotated[int, *words.number(1, LONG)] | None
+Kibibytes = Annotated[int, *words.number(1, words.MOST, "KiB")] | None
+Milliseconds = Annotated[int, *words.number(1, words.MOST, "milliseconds")] | None
+Seconds = Annotated[int, *words.number(0, words.MOST, "seconds")] | None
+Text = reading.given(type=["string", "integer"])
+PAGE = _parsed(topology.page, "must be small, large, any, or the size of a page", "such as 2MB, 1GB, or 2048 for KiB")
+PageSize = Annotated[str, PAGE, Text] | None
+Cpus = Annotated[str, _parsed(topology.cpus, "must be numbers of vcpus, each once", "such as 0,2-3"), Text] | None
 
 
 def _quota(value: object) -> int:
@@ -90,7 +77,7 @@ def _quota(value: object) -> int:
     return -1 if words.text(value) == "-1" else words.whole("microseconds", 1000, LONG)(value)
 
 
-Quota = Annotated[int, BeforeValidator(_quota), WithJsonSchema({"anyOf": [{"const": -1}, {"type": "integer", "minimum": 1000}]})] | None
+Quota = Annotated[int, _quota, reading.given(anyOf=[{"const": -1}, {"type": "integer", "minimum": 1000}])] | None
 
 
 def _architecture(value: object) -> str:
@@ -100,17 +87,17 @@ def _architecture(value: object) -> str:
     return found
 
 
-def _matching(pattern: re.Pattern[str], why: str, hint: str) -> tuple[BeforeValidator, WithJsonSchema]:
+def _matching(pattern: re.Pattern[str], why: str, hint: str) -> Callable[[object], str]:
     def check(value: object) -> str:
         found = words.text(value).replace(" ", "")
         if len(found) > 255 or not pattern.fullmatch(found):
             raise words.bad(why, hint)
         return found
 
-    return BeforeValidator(check), WithJsonSchema({"type": "string"})
+    return check
 
 
-class ImageProperties(strict.Strict):
+class ImageProperties(strict.Strict, frozen=True):
     """Glance's image properties that have a meaning here."""
 
     hw_disk_bus: Literal["virtio", "scsi", "ide", "sata"] | None = None
@@ -130,10 +117,10 @@ class ImageProperties(strict.Strict):
     hw_qemu_guest_agent: Flag = None
     hw_video_model: Literal["virtio", "vga", "cirrus", "qxl", "vmvga", "bochs", "none"] | None = None
     hw_input_bus: Literal["usb", "virtio"] | None = None
-    hw_architecture: Annotated[str, BeforeValidator(_architecture)] | None = None
+    hw_architecture: Annotated[str, _architecture] | None = None
     hw_vm_mode: Literal["hvm"] | None = None
     img_hv_type: Literal["kvm", "qemu"] | None = None
-    img_hv_requested_version: Annotated[str, *_matching(VERSIONS, "must be bounds of a version", "such as >=7.2,<9")] | None = None
+    img_hv_requested_version: Annotated[str, _matching(VERSIONS, "must be bounds of a version", "such as >=7.2,<9")] | None = None
     os_type: Literal["linux", "windows"] | None = None
     os_distro: words.ShortText | None = None
     os_version: words.ShortText | None = None
@@ -146,13 +133,7 @@ def _nova(field: str) -> str:
     return re.sub(r"_([0-9])$", r".\1", scoped)
 
 
-UNKNOWN = object()
-"""Stands for the value of an extra spec that nobody knows."""
-
-
 def _scoped(value: object) -> str:
-    if value is UNKNOWN:
-        raise pydantic_core.PydanticKnownError("extra_forbidden")
     found = words.bounded(255)(value)
     sign, *operands = found.split()
     if sign in extra_specs.OPERATORS and not operands:
@@ -162,28 +143,12 @@ def _scoped(value: object) -> str:
     return found
 
 
-class ExtraSpecs(strict.Strict):
+ALIASES = _matching(PCI_ALIASES, "must be aliases, each with a number of devices", "such as gpu:1,nic:2")
+ASKED = reading.given(patternProperties={f"^{SCOPED.pattern}$": {"type": ["string", "number", "boolean"]}})
+
+
+class ExtraSpecs(strict.Strict, frozen=True, rename=_nova):
     """Nova's extra specs that have a meaning here, and those that are asked of hosts. The NUMA nodes that can be described one by one are the first eight."""
-
-    model_config = pydantic.ConfigDict(
-        alias_generator=_nova,
-        extra="allow",
-        json_schema_extra={
-            "patternProperties": {f"^{SCOPED.pattern}$": {"type": ["string", "number", "boolean"]}},
-            "additionalProperties": False,
-        },
-    )
-    __pydantic_extra__: dict[str, Annotated[str, BeforeValidator(_scoped)]]
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _without_unknown(cls, data: Any) -> Any:
-        known = {field.alias for field in cls.model_fields.values()}
-        return (
-            {key: each if key in known or SCOPED.fullmatch(key) else UNKNOWN for key, each in data.items()}
-            if isinstance(data, dict)
-            else data
-        )
 
     hw_cpu_sockets: Parts = None
     hw_cpu_cores: Parts = None
@@ -229,12 +194,12 @@ class ExtraSpecs(strict.Strict):
     hw_rng_rate_bytes: Long = None
     hw_rng_rate_period: Milliseconds = None
     hw_watchdog_action: Action = None
-    pci_passthrough_alias: (
-        Annotated[str, *_matching(PCI_ALIASES, "must be aliases, each with a number of devices", "such as gpu:1,nic:2")] | None
-    ) = None
+    pci_passthrough_alias: Annotated[str, ALIASES] | None = None
+    asked: Annotated[dict[str, Annotated[str, _scoped]], reading.Rest(SCOPED), ASKED] = field(default_factory=dict)
 
 
-def texts(found: strict.Strict) -> dict[str, str]:
+def texts(found: ImageProperties | ExtraSpecs) -> dict[str, str]:
     """What was written, by its own names, as text: Glance and Nova keep no other; booleans are true and false."""
-    written = found.model_dump(by_alias=True, exclude_none=True)
+    written: dict[str, Any] = to_builtins(found)
+    written |= written.pop("asked", {})
     return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in written.items()}

@@ -1,4 +1,4 @@
-"""The restart policy of a play, or of an instance, as a pydantic model."""
+"""The restart policy of a play, or of an instance, as a Struct."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
-
-from orchestrator.files.playbook import strict, words
+from orchestrator.files.playbook import reading, strict, words
 from orchestrator.model import desired
 
 SPAN = re.compile(r"([0-9]{1,9})\s*(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MONTH = 31 * 86400
-SCHEMA = WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+ *[smhd]?$"}]})
+SCHEMA = reading.given(anyOf=[{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+ *[smhd]?$"}])
 
 
 def _span(least: int, most: int) -> Callable[[object], int]:
@@ -32,13 +30,13 @@ def _span(least: int, most: int) -> Callable[[object], int]:
     return check
 
 
-class RestartPolicyEntry(strict.Strict):
+class RestartPolicyEntry(strict.Strict, frozen=True):
     """When a guest that ended by itself is started again, how often, and how soon."""
 
     condition: Literal["on-crash", "always", "never"] = "on-crash"
     max_attempts: Annotated[int, *words.number(1, 1000)] = desired.RestartPolicy().max_attempts
-    window: Annotated[int, BeforeValidator(_span(1, MONTH)), SCHEMA] = desired.RestartPolicy().window
-    back_off: Annotated[int, BeforeValidator(_span(0, 86400)), SCHEMA] = desired.RestartPolicy().back_off
+    window: Annotated[int, _span(1, MONTH), SCHEMA] = desired.RestartPolicy().window
+    back_off: Annotated[int, _span(0, 86400), SCHEMA] = desired.RestartPolicy().back_off
 
     @property
     def policy(self) -> desired.RestartPolicy:

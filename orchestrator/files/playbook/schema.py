@@ -1,10 +1,10 @@
-"""The playbook as a JSON Schema, for editors: the same models that validate it."""
+"""The playbook as a JSON Schema, for editors: of the same Structs that it is read into."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pydantic
+from msgspec import json
 
 from orchestrator.files.playbook import entries
 
@@ -14,21 +14,28 @@ EXPRESSION = {"type": "string", "pattern": r"\{\{", "description": "An expressio
 
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a playbook file; wherever an expression may stand for a value, it says so."""
-    made = pydantic.TypeAdapter(tuple[entries.Play, ...]).json_schema()
-    definitions = made.get("$defs", {})
-    for definition in definitions.values():
-        for name, value in definition.get("properties", {}).items():
-            definition["properties"][name] = _or_expression(value) if name != "vars" else value
-    definitions["Expression"] = EXPRESSION
+    made: dict[str, Any] = json.decode(json.encode(json.schema(tuple[entries.Play, ...])))
+    for definition in made["$defs"].values():
+        properties = definition["properties"]
+        for name, value in tuple(properties.items()):
+            if "patternProperties" in value.get("given", {}):
+                definition |= properties.pop(name)["given"]
+            elif name != "vars":
+                properties[name] = _or_expression(value)
+    made["$defs"]["Expression"] = EXPRESSION
     return {"$schema": DIALECT, "title": "Playbook: a list of plays, each a desired state", **made}
 
 
 def _or_expression(value: dict[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {key: value[key] for key in ("default", "description", "title") if key in value}
-    inner = {key: item for key, item in value.items() if key not in kept}
-    options = [_items(option) for option in (inner["anyOf"] if set(inner) == {"anyOf"} else [inner])]
-    return {**kept, "anyOf": [*options, {"$ref": "#/$defs/Expression"}]}
+    inner = {key: item for key, item in value.items() if key != "default"}
+    default = {key: item for key, item in value.items() if key == "default"}
+    return {**default, "anyOf": [*_options(inner), {"$ref": "#/$defs/Expression"}]}
 
 
-def _items(option: dict[str, Any]) -> dict[str, Any]:
-    return option | {"items": _or_expression(option["items"])} if isinstance(option.get("items"), dict) else option
+def _options(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """What may be written, where that is not what it is read as, without a choice inside a choice."""
+    value = value.get("given", value)
+    if set(value) == {"anyOf"}:
+        return [option for each in value["anyOf"] for option in _options(each)]
+    inner = (key for key in ("items", "additionalProperties") if isinstance(value.get(key), dict))
+    return [value | {key: _or_expression(value[key]) for key in inner}]

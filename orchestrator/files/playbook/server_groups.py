@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import to_builtins
+
 from orchestrator.files.playbook import catalog, entries, findings, hints
 from orchestrator.model import desired
 
@@ -21,8 +23,8 @@ def of_instance(entry: entries.InstanceEntry) -> str | None:
 
 def scheduler_hints(entry: entries.InstanceEntry) -> dict[str, str]:
     """Its other hints, each one text: names with commas between, a query as JSON."""
-    found: dict[str, str] = entry.scheduler_hints.model_dump(exclude_none=True, exclude={"group"})
-    return found
+    said = to_builtins(entry.scheduler_hints)
+    return {key: value if isinstance(value, str) else ",".join(value) for key, value in said.items() if key != "group"}
 
 
 def check(all_entries: catalog.Catalog, found: findings.Findings) -> None:
@@ -37,7 +39,7 @@ def check(all_entries: catalog.Catalog, found: findings.Findings) -> None:
         if said.group is not None and entry.server_group not in (None, said.group):
             what = f"scheduler_hints.group '{said.group:.64}' in instance '{entry.name}'"
             found.add(declared.place("scheduler_hints", "group"), what, f"server_group is '{entry.server_group:.64}'", "leave one out")
-        if said.cidr is not None and said.build_near_host_ip is None and not declared.spoiled(said, "scheduler_hints"):
+        if said.cidr is not None and said.build_near_host_ip is None and not declared.spoiled("scheduler_hints"):
             what, why = f"scheduler_hints.cidr in instance '{entry.name}'", "there is no build_near_host_ip that it could be of"
             found.add(declared.place("scheduler_hints", "cidr"), what, why, "add build_near_host_ip")
         for name in {*(said.same_host or ()), *(said.different_host or ())} & {entry.name}:

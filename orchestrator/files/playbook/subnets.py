@@ -19,7 +19,7 @@ def check_subnets(all_entries: catalog.Catalog, found: findings.Findings) -> Non
             network = ipaddress.ip_network(subnet.cidr)
             _check_ends(subnet, network, declared, number, found)
             _check_told(subnet, network, declared, number, found)
-            if not declared.spoiled(subnet, "subnets", number):
+            if not declared.spoiled("subnets", number):
                 _check_served(networks.subnet(subnet, entry), declared, number, found)
             overlap = next((other for other in seen if other.version == network.version and other.overlaps(network)), None)
             if overlap:

@@ -1,73 +1,35 @@
-"""One entry against its model: pydantic judges, its errors are said in the operator's words and at the value's own place."""
+"""One entry as its Struct; what is wrong with it is said in the operator's words and at the value's own place."""
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import typing
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
-
-import pydantic
-from msgspec import Struct
+from typing import TypeVar
 
 from orchestrator.files import yaml
-from orchestrator.files.playbook import findings, later, properties, strict, values
+from orchestrator.files.playbook import findings, later, properties, reading, strict, values
 from orchestrator.model import mark
 
 Model = TypeVar("Model", bound=strict.Strict)
-Loc = tuple[int | str, ...]
 
-EXPECTED = {
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "model_attributes_type": "must be a mapping",
-}
 SHOWN = 40  # characters of a wrong value
 SECRET = frozenset({"public_key", "user_data", "metadata"})  # where passwords and private keys end up: never quoted
 
 
-class _Subject(Struct, frozen=True):
-    model: type[strict.Strict]
-    section: str
-    node: yaml.Mapping
-    data: object
-
-
-def validate(model: type[Model], section: str, node: yaml.Mapping, data: object, found: findings.Findings) -> Model | None:
+def validate(
+    model: type[Model], section: str, node: yaml.Mapping, data: object, found: findings.Findings
+) -> tuple[Model | None, frozenset[reading.Loc]]:
     """The entry; all that is wrong with it is noted. `section` is the dotted path of its kind, such as `flavors`.
 
     What is left of a wrong entry without its wrong parts is returned all the same, so that the rest of it can be checked
-    with the others; None if nothing is left.
+    with the others, and the places of the keys that were left out; None if nothing is left.
     """
-    try:
-        return model.model_validate(data)
-    except pydantic.ValidationError as error:
-        details = error.errors(include_url=False)
-    for each in details:
-        if not _failed(each["input"]):
-            _note(each, _Subject(model, section, node, data), found)
-    locs = [each["loc"] for each in details]
-    for wrong in (locs, [loc[:1] for loc in locs]):
-        with contextlib.suppress(pydantic.ValidationError):
-            return model.model_validate(_pruned(data, wrong))
-    return None
-
-
-def _pruned(data: object, wrong: Sequence[Loc]) -> object:
-    """`data` without the keys that hold what is at the `wrong` places. Items of lists stay, so that their numbers do."""
-    if isinstance(data, list):
-        return [_pruned(item, [loc[1:] for loc in wrong if loc[:1] == (number,)]) for number, item in enumerate(data)]
-    if not isinstance(data, dict):
-        return data
-    kept = {}
-    for key, value in data.items():
-        inner = [loc[1:] for loc in wrong if loc[:1] == (key,)]
-        if all(any(isinstance(step, str) for step in loc) for loc in inner):
-            kept[key] = _pruned(value, inner)
-    return kept
+    entry, told = reading.read(model, data)
+    for loc, value, wrong in told.wrong:
+        if not _failed(value):
+            what, why, hint = _said(loc, value, wrong, section)
+            found.add(locate(node, loc, key=isinstance(wrong, reading.Unknown)), f"{what} in {title(section, node, data)}", why, hint)
+    return entry, frozenset(told.lost)
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -98,16 +60,6 @@ def locate(node: yaml.Node, loc: Sequence[int | str], *, key: bool = False) -> m
     return place
 
 
-def at(node: yaml.Node | None, loc: Sequence[int | str]) -> yaml.Node | None:
-    """The node at `loc`, if one was written there."""
-    for step in loc:
-        if isinstance(node, yaml.Mapping):
-            node = next((value for key, value in node.items if key.text == step), None)
-        else:
-            node = node.items[step] if isinstance(node, yaml.Sequence) and isinstance(step, int) and step < len(node.items) else None
-    return node
-
-
 def kind(section: str) -> str:
     """What one entry of a section is called: `security group` of `security_groups`."""
     return section.removesuffix("s").replace("_", " ")
@@ -126,61 +78,33 @@ def _failed(value: object) -> bool:
     return value is values.Failed.FAILED
 
 
-def _note(details: Mapping[str, Any], subject: _Subject, found: findings.Findings) -> None:
-    loc: Loc = details["loc"]
-    path = ".".join([subject.section, *(step for step in loc if isinstance(step, str) and step != "[key]")])
-    owner, field = title(subject.section, subject.node, subject.data), _field(loc)
-    if details["type"] == "extra_forbidden":
-        what, why, hint = _unknown_key(path, field, loc, subject.model)
-        found.add(locate(subject.node, loc, key=True), f"{what} in {owner}", why, hint)
-    elif details["type"] == "missing":
-        found.add(locate(subject.node, loc), f"'{field}' is missing in {owner}")
-    else:
-        why, hint = _reason(details, path)
-        shown = "" if SECRET.intersection(loc[:1]) else f" {_shown(details['input'])}"
-        found.add(locate(subject.node, loc), f"{field}{shown} in {owner}", why, hint)
+def _said(loc: reading.Loc, value: object, wrong: reading.Wrong, section: str) -> tuple[str, str, str]:
+    """What is wrong, why, and what to write instead."""
+    path, field = ".".join([section, *(step for step in loc if isinstance(step, str))]), _field(loc)
+    if isinstance(wrong, reading.Unknown):
+        return _unknown_key(path, field, str(loc[-1]), wrong.words)
+    if isinstance(wrong, reading.Missing):
+        return f"'{field}' is missing", "", ""
+    shown = "" if SECRET.intersection(loc[:1]) else f" {_shown(value)}"
+    return f"{field}{shown}", *_reason(value, wrong, path)
 
 
-def _unknown_key(path: str, field: str, loc: Loc, model: type[strict.Strict]) -> tuple[str, str, str]:
-    name = str(loc[-1])
+def _unknown_key(path: str, field: str, name: str, known: Iterable[str]) -> tuple[str, str, str]:
     if later.key(path):
         return f"'{name:.{SHOWN}}'", "not supported yet", "leave it out"
     if name in later.INSTEAD:
         return f"unknown key '{field}'", "", later.INSTEAD[name]
     unscoped = path.startswith("flavors.extra_specs.") and ":" not in name
     hint = f"to ask it of hosts: {' or '.join(f'{scope}:{name:.{SHOWN}}' for scope in properties.SCOPES)}" if unscoped else ""
-    return f"unknown key '{field:.{SHOWN}}'", "", near(name, _keys(model, loc[:-1])) or hint
+    return f"unknown key '{field:.{SHOWN}}'", "", near(name, known) or hint
 
 
-def _keys(model: type[strict.Strict], loc: Loc) -> tuple[str, ...]:
-    """The keys that the mapping at `loc` may have."""
-    for step in loc:
-        if isinstance(step, str) and step in model.model_fields:
-            inner = _model(model.model_fields[step].annotation)
-            if inner is None:
-                return ()
-            model = inner
-    return tuple(field.alias or name for name, field in model.model_fields.items())
-
-
-def _model(annotation: Any) -> type[strict.Strict] | None:
-    if isinstance(annotation, type) and issubclass(annotation, strict.Strict):
-        return annotation
-    return next((found for part in typing.get_args(annotation) if (found := _model(part))), None)
-
-
-def _reason(details: Mapping[str, Any], path: str) -> tuple[str, str]:
-    context = details.get("ctx", {})
-    if details["type"] == "value":
-        return str(context["why"]), str(context["hint"])
-    if details["type"] == "literal_error":
-        given = _written(details["input"])
-        if later.value(path, given):
-            return "not supported yet", f"only {context['expected']}"
-        return f"must be {context['expected']}", ""
-    if details["type"] == "too_long":
-        return f"{context['actual_length']} of them, at most {context['max_length']}", ""
-    return EXPECTED.get(details["type"], str(details["msg"])), ""
+def _reason(value: object, wrong: reading.Wrong, path: str) -> tuple[str, str]:
+    if not wrong.words:
+        return wrong.why, wrong.hint
+    *others, last = map(repr, wrong.words)
+    expected = f"{', '.join(others)} or {last}" if others else last
+    return ("not supported yet", f"only {expected}") if later.value(path, _written(value)) else (f"must be {expected}", "")
 
 
 def _written(value: object) -> str:
@@ -197,6 +121,6 @@ def _shown(value: object) -> str:
     return f"'{shown}'" if len(shown) <= SHOWN else f"'{shown[:SHOWN]}...'"
 
 
-def _field(loc: Loc) -> str:
-    parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc if step != "[key]"]
+def _field(loc: reading.Loc) -> str:
+    parts = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc]
     return "".join(parts).lstrip(".") or "entry"

@@ -58,7 +58,7 @@ def _check_boot(
 ) -> None:
     place, title = declared.place("block_device_mapping"), f"block_device_mapping in instance '{entry.name}'"
     if not entry.boot_volumes:
-        if entry.block_device_mapping is not None and entry.image is None and declared.sound:
+        if entry.block_device_mapping is not None and entry.image is None and not declared.lost:
             found.add(place, title, "the instance has nothing to boot from", "add image, or boot_index: 0 to one of them")
         return
     if len(entry.boot_volumes) > 1:

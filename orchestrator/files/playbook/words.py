@@ -1,4 +1,4 @@
-"""The kinds of value a playbook holds, as pydantic types: text, numbers with units, names, addresses.
+"""The kinds of value a playbook holds, as annotations that say how each is read: text, numbers with units, names, addresses.
 
 Each says what it wants in the operator's words, and where it can, what to write instead.
 """
@@ -11,10 +11,9 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from msgspec import Meta
 
-from orchestrator.files.playbook import values
+from orchestrator.files.playbook import reading, values
 from orchestrator.model import names
 
 MOST = 2**31 - 1  # nova.db.constants.MAX_INT
@@ -27,11 +26,7 @@ SIZE = re.compile(r"(\d{1,9})\s*([kmgt]?)(i?b)?", re.IGNORECASE)
 PORTS = re.compile(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?")
 MEBIBYTES = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
 TRUE, FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
-
-
-def bad(why: str, hint: str = "") -> PydanticCustomError:
-    """An error about the value itself."""
-    return PydanticCustomError("value", "{why}", {"why": why, "hint": hint})
+bad = reading.Wrong
 
 
 def text(value: object) -> str:
@@ -220,48 +215,35 @@ def pattern(value: object) -> str:
     return ",".join(text(part) for part in value) if isinstance(value, list) and value else bounded(4096)(value)
 
 
-Lines = Annotated[str, BeforeValidator(lines)]
-Text = Annotated[str, BeforeValidator(bounded(4096))]
-Path = Annotated[str, BeforeValidator(path)]
-ShortText = Annotated[str, BeforeValidator(bounded(255))]
-MetadataValue = Annotated[str, BeforeValidator(bounded(255)), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Word = Annotated[str, BeforeValidator(text)]
-Words = Annotated[tuple[Word, ...], AfterValidator(each_once)]
-Name = Annotated[
-    str, BeforeValidator(_name(names.NAME, "only a-z, 0-9 and -")), WithJsonSchema({"type": "string", "pattern": f"^{names.NAME.pattern}$"})
-]
+ONE_OR_MORE = reading.given(anyOf=[{"type": "string"}, {"type": "array", "items": {"type": "string"}}])
+Lines = Annotated[str, lines]
+Text = Annotated[str, bounded(4096)]
+Path = Annotated[str, path]
+ShortText = Annotated[str, bounded(255)]
+MetadataValue = Annotated[str, bounded(255), reading.given(type=["string", "number", "boolean"])]
+Word = Annotated[str, text]
+Words = Annotated[tuple[Word, ...], reading.After(each_once)]
+Name = Annotated[str, _name(names.NAME, "only a-z, 0-9 and -"), Meta(pattern=f"^{names.NAME.pattern}$")]
 DottedName = Annotated[
-    str,
-    BeforeValidator(_name(DOTTED, "only a-z, 0-9, - and .")),
-    WithJsonSchema({"type": "string", "maxLength": 63, "pattern": f"^{names.NAME.pattern}(\\.{names.NAME.pattern})*$"}),
+    str, _name(DOTTED, "only a-z, 0-9, - and ."), Meta(max_length=63, pattern=f"^{names.NAME.pattern}(\\.{names.NAME.pattern})*$")
 ]
-Flag = Annotated[bool, BeforeValidator(flag)]
-Address = Annotated[str, BeforeValidator(address)]
-Cidr = Annotated[str, BeforeValidator(cidr)]
-Prefix = Annotated[str, BeforeValidator(prefix)]
-Mac = Annotated[str, BeforeValidator(mac)]
-Pool = Annotated[tuple[str, str], BeforeValidator(pool), WithJsonSchema({"type": "string"})]
-Ports = Annotated[
-    tuple[int, int],
-    BeforeValidator(ports),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]+(-[0-9]+)?$"}]}),
-]
-Pattern = Annotated[
-    str, BeforeValidator(pattern), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
-]
+Flag = Annotated[bool, flag]
+Address = Annotated[str, address]
+Cidr = Annotated[str, cidr]
+Prefix = Annotated[str, prefix]
+Mac = Annotated[str, mac]
+Pool = Annotated[tuple[str, str], pool, reading.given(type="string")]
+Ports = Annotated[tuple[int, int], ports, reading.given(anyOf=[{"type": "integer"}, {"type": "string", "pattern": "^[0-9]+(-[0-9]+)?$"}])]
+Pattern = Annotated[str, pattern, ONE_OR_MORE]
 
 
-def _range(least: int, most: int = MOST) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
+def number(least: int, most: int = MOST, unit: str = "") -> tuple[Callable[[object], int], Meta]:
+    """What makes an int of a field a whole number from `least` to `most`: `Annotated[int, *number(0, 255)]`."""
+    return whole(unit, least, most), Meta(ge=least, le=most)
 
 
-def number(least: int, most: int) -> tuple[BeforeValidator, WithJsonSchema]:
-    """What makes an int of a field one from `least` to `most`: `Annotated[int, *number(0, 255)]`."""
-    return BeforeValidator(whole("", least, most)), _range(least, most)
-
-
-Count = Annotated[int, BeforeValidator(whole("", 1)), _range(1)]
-Mebibytes = Annotated[int, BeforeValidator(whole("MiB", 1)), _range(1)]
-Gibibytes = Annotated[int, BeforeValidator(whole("GiB", 1)), _range(1)]
-MebibytesOrNone = Annotated[int, BeforeValidator(whole("MiB", 0)), _range(0)]
-GibibytesOrNone = Annotated[int, BeforeValidator(whole("GiB", 0)), _range(0)]
+Count = Annotated[int, *number(1)]
+Mebibytes = Annotated[int, *number(1, unit="MiB")]
+Gibibytes = Annotated[int, *number(1, unit="GiB")]
+MebibytesOrNone = Annotated[int, *number(0, unit="MiB")]
+GibibytesOrNone = Annotated[int, *number(0, unit="GiB")]
