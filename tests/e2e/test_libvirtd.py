@@ -311,6 +311,28 @@ def test_it_ends_and_the_same_again_mends_the_rest(site: Site, way: str, fault: 
     assert [len(host.pids()) for host in site.hosts] == [2, 2]
 
 
+def test_a_start_that_was_cut_off_is_named_with_the_way_out(site: Site) -> None:
+    """What libvirt leaves of a start that it was killed over before it knew the process: it takes the guest for starting, whatever becomes of it."""
+    first, _ = site.hosts
+    before = first.pids()
+    domain, *_ = before
+    status = f"/run/libvirt/qemu/{domain}.xml"
+    killed(first)
+    edit = "s/<domstatus state='running' reason='[a-z]*' pid='[0-9]*'>/<domstatus state='paused' reason='starting up' pid='0'>/"
+    first.do(f'kill -9 {before[domain]}; sed -i "{edit}" {status}; grep -q "pid=\'0\'" {status}')
+    first.start()
+    named = site.operator("hard-reboot", "--all", "--diagnose", code=2).stdout
+    assert re.findall(r": ([a-z-]+): ", named) == ["start-cut-off"], named
+    assert "start-cut-off" in site.operator("verify", code=2).stdout
+    left = site.operator("hard-reboot", "--all", "--repair", "--yes", code=3)
+    assert f"`rm {status}`" in left.stdout + left.stderr
+    again(site, "hard-reboot", "--all", "--repair", "--yes")
+    site.mended()
+    assert {name: pid for name, pid in first.pids().items() if name != domain} == {
+        name: pid for name, pid in before.items() if name != domain
+    }
+
+
 @pytest.mark.parametrize("fault", [killed, restarted, paused], ids=lambda fault: fault.__name__)
 def test_taking_over_goes_on_where_it_was(site: Site, fault: Callable[[Host], None]) -> None:
     site.strangers()
