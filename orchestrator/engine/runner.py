@@ -83,7 +83,7 @@ def _begin(context: Context, host: Host, trackers: Sequence[Tracker], work: tupl
     writes: list[Write] = []
     for tracker in trackers:
         tracker.fault = tracker.course.problem
-        writes += [Amend(tracker.instance)] if tracker.course.consented and not tracker.fault else []
+        writes += [Amend(tracker.instance)] if tracker.course.before and not tracker.fault else []
         writes += tracker.open()
         writes += [] if tracker.fault else tracker.advance()
     undo = {tracker.instance.uuid: tracker.undo() for tracker in trackers if not tracker.fault}
@@ -216,10 +216,11 @@ def _arrive(tracker: Tracker, facts: Facts) -> list[Write]:
 def _lost(
     context: Context, job: str, trackers: Sequence[Tracker], base: GroundTracker | None, error: errors.HostError
 ) -> tuple[Outcome, ...]:
-    """The host was lost. Unreachable: nothing was sent. Otherwise the job stays open: it may still run."""
+    """The host was lost. Unreachable: nothing was sent, and nothing is given up. Otherwise the job stays open: it may still run."""
     unsent = isinstance(error, errors.Unreachable)
     if unsent:
-        context.store.commit(context.run, [Settle(job, "unsent")])
+        kept = [Amend(tracker.course.before) for tracker in trackers if tracker.course.before]
+        context.store.commit(context.run, [Settle(job, "unsent"), *kept])
     status = "unreachable" if unsent else "unknown"
     shared = (base.outcome(status, str(error)),) if base else ()
     return tuple(_outcome(context, tracker, status, str(error)) for tracker in trackers) + shared

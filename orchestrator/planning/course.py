@@ -29,8 +29,8 @@ class Course(Struct, frozen=True):
     """`path` is the busy states in order, `rest` where they lead; `expects` what is made true there, within `patience` seconds.
 
     With a `problem` the way is blocked before its first action: it says why. `ran`: the guest may have written to its disks before, so that
-    nothing of it may be undone, even where its record knows of no end of its build. `consented`: its instance has changes that take consent, which is
-    recorded when the course is begun, and not before.
+    nothing of it may be undone, even where its record knows of no end of its build. `before`: its instance has changes that take consent, which
+    are recorded when the course is begun; until then, and where nothing of it was sent, it is recorded as this.
     """
 
     record: Record
@@ -42,7 +42,7 @@ class Course(Struct, frozen=True):
     patience: float = 0.0
     problem: errors.HostError | None = None
     ran: bool = False
-    consented: bool = False
+    before: Instance | None = None
 
     @property
     def actions(self) -> tuple[Action, ...]:

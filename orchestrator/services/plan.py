@@ -101,7 +101,9 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     decisions = {placement.instance.name: placement.decision for placement in placements}
     changes = [_change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*known, *fresh]]
     consented = edits.consented(changing)
-    changes = [_edited(_consented(_held(change, lost), consented), changing.get(change.name, ())) for change in changes]
+    asked = [record.instance for record in known if record.instance.name in consented]
+    calm = {each.name: each for each in edits.before(app, snapshot, desired, asked, away)}
+    changes = [_edited(_consented(_held(change, lost), calm), changing.get(change.name, ())) for change in changes]
     changes += _lonely([wish for wish in new if wish.name not in {record.instance.name for record in known}], stranded)
     changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused]
     order = {wish.name: number for number, wish in enumerate(wishes)}
@@ -109,8 +111,7 @@ def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost],
     ground |= _leaving(app, desired, changes, seen, [*staying, *(record.instance for record in fresh)])
     unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
     old = {record.instance.name: record.instance for record in snapshot.records}
-    changed = [record.instance for record in known if record.instance.name not in consented]
-    changed += edits.before(app, snapshot, desired, [record.instance for record in known if record.instance.name in consented], away)
+    changed = [calm.get(record.instance.name, record.instance) for record in known]
     noted = tuple(instance for instance in changed if instance != old[instance.name])
     return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), noted, storage_changes, lost), placing.choose
 
@@ -233,11 +234,11 @@ def _held(change: Change, lost: Mapping[str, Lost]) -> Change:
     return Change(change.name, change.host, UNREACHABLE, str(lack.problem)) if lack else change
 
 
-def _consented(change: Change, names: Set[str]) -> Change:
+def _consented(change: Change, before: Mapping[str, Instance]) -> Change:
     """The change, whose course records what was consented to of its instance."""
-    if change.course is None or change.name not in names:
+    if change.course is None or change.name not in before:
         return change
-    return structs.replace(change, course=structs.replace(change.course, consented=True))
+    return structs.replace(change, course=structs.replace(change.course, before=before[change.name]))
 
 
 def _edited(change: Change, found: Sequence[Edit]) -> Change:

@@ -93,7 +93,7 @@ class Roll(Struct, frozen=True):
     def _seen(self, app: App, there: Sequence[Change], lay: set[str]) -> tuple[Work, dict[str, Outcome]]:
         """The batch as its hosts are by now, and what was not reached."""
         courses = {change.name: change.course for change in there if change.course}
-        consented = {name: course.record.instance for name, course in courses.items() if course.consented}
+        consented = {name: course.record.instance for name, course in courses.items() if course.before}
         seen = app.store.snapshot()
         records, lost = self._roomy(seen, [record for record in seen.records if record.instance.name in courses], consented)
 
@@ -103,7 +103,7 @@ class Roll(Struct, frozen=True):
             except errors.OrchestratorError as problem:  # it could be planned before the first batch
                 lost[record.instance.name] = _not_begun(record, "failed", str(problem))
                 return None
-            return structs.replace(found, consented=record.instance.name in consented) if found else None
+            return structs.replace(found, before=courses[record.instance.name].before) if found else None
 
         work, unreachable = look(app, self.context, records, sorted(lay), onward)
         missed = [record for record in records if record.instance.host in unreachable]

@@ -9,9 +9,11 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from orchestrator.commands.command import Batch, Record
 from orchestrator.engine.context import Progress
 from orchestrator.model import desired, errors
 from orchestrator.model.desired import Desired, Play
+from orchestrator.model.host import Host
 from orchestrator.services import apply, edits, lifecycle, plan
 from orchestrator.services.report import Report
 from tests.fakes.state import File
@@ -137,6 +139,29 @@ def test_what_is_blocked_before_its_first_command_gave_up_nothing(site: Site) ->
     site.fleet.hosts["n1"].files[ephemeral.path] = kept_elsewhere
     assert settle(site, edited).withheld.keys() == {"a"}
     assert (site.record("a").state, kept(site, "a")) == ("ACTIVE", {"disk", "disk.local"})
+
+
+@pytest.mark.parametrize("consent", CLASSES)
+def test_what_was_never_sent_gave_up_nothing(site: Site, consent: str) -> None:
+    """The host was there when it was looked at, and gone when its turn came; the playbook is put back before it is there again."""
+    world = wished(site, Play())
+    made(site, world)
+    before, edited, fleet = site.record("a").instance, CLASSES[consent](site, world), site.fleet
+
+    class Lost:
+        trips, close = fleet.trips, fleet.close
+
+        def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
+            if batch.lanes and host.name == "n1":
+                fleet.unreachable("n1")
+            return fleet.run(host, batch, on_record)
+
+    report = settle(site, edited, consent, transport=Lost())
+    assert (report.exit_code, statuses(report)) == (4, {"a": "unreachable", "b": "changed"})
+    fleet.heal("n1")
+    settle(site, world)
+    assert (site.record("a").instance, site.record("a").state, kept(site, "a")) == (before, "ACTIVE", {"disk", "disk.local"})
+    assert settle(site, edited).withheld.keys() == {"a"}
 
 
 def test_what_takes_no_consent_is_recorded_whatever_becomes_of_the_rest(site: Site) -> None:
