@@ -102,7 +102,7 @@ def _launch(batch: Batch, nonce: str, length: int) -> Iterator[str]:
 
 
 def _reads(batch: Batch) -> Iterator[str]:
-    """Neighbours are read together, but for what may hang, and those with a limit of their own: what looks at processes is to be one."""
+    """Neighbours are read together, but for what may hang, and those with a limit of their own."""
     for alone, group in itertools.groupby(enumerate(batch.reads), key=lambda read: read[1].alone):
         found = list(group)
         lines = [f"{_stdin(read)}{_get(read)} {index} {read.timeout} {quoting.words(read.argv)}" for index, read in found]

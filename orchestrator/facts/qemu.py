@@ -14,13 +14,15 @@ from orchestrator.commands.command import Command, Record
 from orchestrator.facts.seen import Seen
 from orchestrator.model import errors
 
-# libvirt gives each QEMU `-uuid UUID` (qemu_command.c `qemuBuildCommandLine`). One grep reads every command line; [u] keeps it from finding itself. A
-# process that has ended, but is not waited for, has no command line. The third word of stat(5) is its state; what it is called may hold anything.
+# libvirt gives each QEMU `-uuid UUID` (qemu_command.c `qemuBuildCommandLine`). One grep reads every command line, its own, too: `self` is a file that is
+# not there, and what it finds of itself. A process that has ended, but is not waited for, has no command line. The third word of stat(5) is its state; what
+# it is called may hold anything.
 PROCESSES = r"""processes() {
 pid=
-for line in $(grep -sazHxA1 -e '-[u]uid' /proc/[0-9]*/cmdline | tr '\0' '\n'); do
+for line in $(grep -sazHxA1 -e -uuid self /proc/[0-9]*/cmdline | tr '\0' '\n'); do
   case $line in
     /proc/*/cmdline:-uuid) pid=${line#/proc/}; pid=${pid%%/*}; continue ;;
+    "/proc/$pid/cmdline-self") echo "$pid R self"; continue ;;
     "/proc/$pid/cmdline-"*) ;;
     *) continue ;;
   esac
@@ -33,7 +35,7 @@ done
 """Shell: pid, state and uuid of each, a line each."""
 SELF = "self"
 SCRIPT = f"{PROCESSES}\nprocesses"
-"""It is given `-uuid self`: who does not find that did not look."""
+"""Who does not find that did not look."""
 FOUND = re.compile(r"([0-9]+) (\S) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
@@ -64,8 +66,7 @@ class Process(Seen, frozen=True, eq=False):
 
 
 def commands(keys: Sequence[object]) -> tuple[Command, ...]:
-    # a limit of its own, so that it is a process of its own, with these words (commands/script.py `_reads`)
-    return (Command(("sh", "-c", SCRIPT, "qemu-processes", "-uuid", SELF), timeout=30),)
+    return (Command(("sh", "-c", SCRIPT, "qemu-processes")),)
 
 
 def parse(keys: Sequence[object], records: Sequence[Record]) -> dict[object, object]:

@@ -17,6 +17,7 @@ from orchestrator.facts.rules import FOREIGN, Needed, Rule, Rules, rule, shorten
 
 FILTER = r"""
 !want && $0 == "--" { want = 1; next }
+want && ++line > lines { next }
 /^[*]/ { table = $0 }
 !want { if (/^:/) chain[table, substr($1, 2)]; else has[table, $0]++; next }
 /^:/ && ((table, substr($1, 2)) in chain) { next }
@@ -25,7 +26,7 @@ FILTER = r"""
 /^-[AI] / { if (has[table, rule]) next; has[table, rule]++ }
 /^-[FX] / && !((table, $2) in chain) { next }
 { print }"""
-"""awk: leaves out of a document what another run has done meanwhile."""
+"""awk: leaves out of a document of so many `lines` what another run has done meanwhile."""
 
 LIVE = r"""
 !seen && $0 == "--" { seen = 1; next }
@@ -67,7 +68,7 @@ SCRIPT = (
     + """tool=$1 lines=$2 gone=$3; shift 3
 for each in $gone; do [ ! -e "/sys/class/net/$each" ] || { echo "$each is there again: its rules stay"; exit 1; }; done
 there=$("$tool-save") || exit
-document=$({ printf '%s\\n' "$there" --; printf '%s\\n' "$@" | head -n "$lines"; } | awk '"""
+document=$(printf '%s\\n' "$there" -- "$@" | awk -v lines="$lines" '"""
     + FILTER
     + """') || exit
 shift "$lines"
