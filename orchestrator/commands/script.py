@@ -1,7 +1,7 @@
-"""A batch as what goes over the wire: a small bootstrap to execute, the text for its stdin, and the files that follow there.
+"""A batch as what goes over the wire: the text for the stdin of a small bootstrap, and the files that follow there.
 
-Pure. On stdin: the session's text, then, if the batch changes anything, the job's text and the bytes of its transfers, all of known length:
-a connection cut anywhere before the last byte starts nothing.
+Pure. On stdin: the length of the session's text and that text, then, if the batch changes anything, the job's text and the bytes of its transfers,
+all of known length: a connection cut anywhere before the last byte starts nothing.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ ONE_ARGUMENT = 100_000
 
 
 class Script(Struct, frozen=True):
-    """`bootstrap` is for `sh -c`; `text`, then `transfers` in this order, for its stdin; `marker` begins each control line of the answer."""
+    """`text`, then `transfers` in this order, are for the stdin of `sh -c` with session.BOOTSTRAP; `marker` begins each control line of the answer."""
 
-    bootstrap: str
     text: bytes
     transfers: tuple[Transfer, ...]
     marker: bytes
@@ -41,7 +40,7 @@ def compose(batch: Batch, nonce: str) -> Script:
     marker = f"--{nonce}"
     job = encoded(_job(batch, marker, nonce)) if batch.lanes else b""
     session = encoded(_session(batch, marker, nonce, len(job)))
-    return Script(session_text.BOOTSTRAP.format(length=len(session)), session + job, transfers(batch), marker.encode())
+    return Script(b"%d\n" % len(session) + session + job, transfers(batch), marker.encode())
 
 
 def transfers(batch: Batch) -> tuple[Transfer, ...]:

@@ -4,9 +4,11 @@ The session reads, waits for jobs and starts one; it changes nothing itself but 
 controller are control lines, `<marker> <word>...`; all other bytes between them are payload or noise.
 """
 
-BOOTSTRAP = """LC_ALL=C; s=$(dd bs=65536 count={length} iflag=fullblock,count_bytes 2>/dev/null); [ ${{#s}} = {length} ] && eval "$s\""""
-"""Reads exactly the session text from stdin and runs it, or nothing when less came (dd, because busybox head reads on).
-Single-quoted, it means itself to any login shell."""
+BOOTSTRAP = (
+    """LC_ALL=C; read -r n && s=$(dd bs=65536 count="$n" iflag=fullblock,count_bytes 2>/dev/null) && [ "${#s}" = "$n" ] && eval "$s\""""
+)
+"""Reads the session text's length, a line, and exactly the text from stdin, and runs it, or nothing when less came (dd, because busybox head reads on).
+The same for every batch, so that it can be begun before there is one. Single-quoted, it means itself to any login shell."""
 
 START = r"""
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin

@@ -79,24 +79,27 @@ class Connection:
         self.transport, self.patience = transport, patience
         self.sessions = threading.BoundedSemaphore(SESSIONS)
         self._line, self._through = line, through
-        self._prepared: collections.deque[paramiko.Channel] = collections.deque()
+        self._prepared: collections.deque[tuple[str, paramiko.Channel]] = collections.deque()
 
     @property
     def alive(self) -> bool:
         return self.transport.is_active()
 
-    def prepare(self) -> None:
-        """Open a session for who comes first; where that fails they find out themselves."""
+    def prepare(self, command: str) -> None:
+        """Execute the command in a session for who comes first; where that fails they find out themselves."""
         with contextlib.suppress(*library.faults()):
-            self._prepared.append(self.transport.open_session(timeout=self.patience))
+            channel = self.transport.open_session(timeout=self.patience)
+            channel.exec_command(command)
+            self._prepared.append((command, channel))
 
-    def session(self) -> paramiko.Channel:
-        """A new session, or the one that was prepared. Raises what `library.faults` names."""
+    def prepared(self, command: str) -> paramiko.Channel | None:
+        """The session in which the command waits to be told more, if there is one."""
         with contextlib.suppress(IndexError):
-            while (prepared := self._prepared.popleft()).closed:
-                pass  # the server did not keep it
-            return prepared
-        return self.transport.open_session(timeout=self.patience)
+            while True:
+                begun, channel = self._prepared.popleft()
+                if begun == command and not channel.closed:  # the server may not have kept it
+                    return channel
+        return None
 
     def silence(self) -> Callable[[], bool]:
         """True, when called, if from now on nothing was heard for so long that the peer counts as gone."""

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from orchestrator.commands import session
 from orchestrator.commands.command import Batch, Record
 from orchestrator.connections import exchange, watchdog
 from orchestrator.model import errors
@@ -33,7 +34,7 @@ class LocalTransport:
         talk = exchange.Exchange(f"{host.name} (local)", batch, on_record)
         with self._lock:
             self._trips[host.name] += 1
-        with _session((*_root(host), "sh", "-c", talk.script.bootstrap), talk) as process:
+        with _session((*_root(host), "sh", "-c", session.BOOTSTRAP), talk) as process:
             _converse(process, talk, self._silence)
         return talk.results()
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.commands import session
 from orchestrator.commands.command import Batch, Record
 from orchestrator.connections import connect, exchange, library, route, ssh_config, watchdog
 from orchestrator.model import errors
@@ -39,7 +40,7 @@ class SshTransport:
     def open(self, hosts: Iterable[Host], forks: int) -> None:
         """Begin to connect to the hosts, `forks` at a time, while the caller does something else; what goes wrong is raised by `run`.
 
-        Each gets a session as well: a round trip that the first batch is spared.
+        On each the shell that the first batch talks to is begun as well: two round trips, and a shell's start, that it is spared.
         """
         waiting = collections.deque(hosts)
         threads = min(forks, len(waiting))
@@ -60,19 +61,17 @@ class SshTransport:
         except errors.HostError:  # `run` finds the same
             return
         with contextlib.suppress(errors.HostError):  # kept for `run`
-            connection = self._connection(hops, ahead=True)
+            connection = self._connection(hops, ahead=_shell(host, hops[-1]))
             with self._lock:
                 late = self._closed
             if late:
                 connection.close()
-            else:
-                connection.prepare()
 
     def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
         """Run the batch on the host; see the port. Raises Unreachable, OutcomeUnknown, and HostError when the host refused it untouched."""
         hops = route.resolve(host, self._config)
         talk = exchange.Exchange(hops[-1].where, batch, on_record)
-        command = shlex.join([*_root(host, hops[-1]), "sh", "-c", talk.script.bootstrap])
+        command = _shell(host, hops[-1])
         connection = self._connection(hops)
         with self._lock:
             self._trips[host.name] += 1
@@ -115,8 +114,11 @@ class SshTransport:
             connection.close()
         self._dog.close()
 
-    def _connection(self, hops: tuple[route.Hop, ...], ahead: bool = False) -> connect.Connection:
-        """The open connection along these hops; servers jumped through are shared by all behind them. `ahead`: no batch waits for it."""
+    def _connection(self, hops: tuple[route.Hop, ...], ahead: str = "") -> connect.Connection:
+        """The open connection along these hops; servers jumped through are shared by all behind them.
+
+        `ahead`: no batch waits for it, and this command is begun there for the first.
+        """
         with self._lock:
             opening = self._opening[hops]
         with opening:
@@ -132,6 +134,8 @@ class SshTransport:
                 raise errors.Unreachable("not tried ahead", hops[-1].where, "a batch tried before")
             try:
                 fresh = self._fresh(hops)
+                if ahead:
+                    self._prepare(fresh, ahead, hops[-1])
             except errors.HostError as error:
                 if ahead:
                     self._lost[hops] = error
@@ -142,6 +146,13 @@ class SshTransport:
             with self._lock:
                 self._connections[hops] = fresh
             return fresh
+
+    def _prepare(self, connection: connect.Connection, command: str, hop: route.Hop) -> None:
+        """Begin the command there. Raises Unreachable when the host falls silent over it."""
+        with self._dog.watch(connection.silence(), connection.abort):
+            connection.prepare(command)
+        if not connection.alive:
+            raise errors.Unreachable("connection lost", hop.where, watchdog.silent(connection.patience), "nothing was changed")
 
     def _fresh(self, hops: tuple[route.Hop, ...]) -> connect.Connection:
         through = self._connection(hops[:-1]) if len(hops) > 1 else None
@@ -154,13 +165,20 @@ def _root(host: Host, hop: route.Hop) -> tuple[str, ...]:
     return ("sudo", "-n", "--") if host.become and hop.user != "root" else ()
 
 
+def _shell(host: Host, hop: route.Hop) -> str:
+    """What a batch talks to."""
+    return shlex.join([*_root(host, hop), "sh", "-c", session.BOOTSTRAP])
+
+
 def _converse(connection: connect.Connection, command: str, talk: exchange.Exchange, silent: Callable[[], bool]) -> tuple[Record, ...]:
     """Execute the command on a channel of its own and talk to its end. Its stdin is never closed: paramiko loses output after an EOF."""
     channel: paramiko.Channel | None = None
     try:
-        channel = _session(connection)
+        channel = connection.prepared(command)
+        if channel is None:
+            channel = _session(connection)
+            channel.exec_command(command)  # waits without a deadline of its own; so does much below: hence the watchdog
         channel.settimeout(connection.patience)
-        channel.exec_command(command)  # waits without a deadline of its own; so does much below: hence the watchdog
         if not _send(connection, channel, talk):
             _receive(connection, channel, talk)
         return talk.results()
@@ -181,7 +199,7 @@ def _session(connection: connect.Connection) -> paramiko.Channel:
     expired = watchdog.after(connection.patience)
     while True:
         try:
-            return connection.session()
+            return connection.transport.open_session(timeout=connection.patience)
         except paramiko.SSHException:
             if expired() or not connection.alive:
                 raise

@@ -48,7 +48,7 @@ def test_a_connection_begun_ahead_is_the_one_that_is_used(tmp_path: Path) -> Non
         assert server.log.count("Accepted publickey") == 1
 
 
-def test_a_connection_begun_ahead_has_a_session_for_the_first_batch(server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_begun_ahead_has_a_shell_for_the_first_batch(server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     transport, batch = ssh.SshTransport(), Batch("b", 0, reads=(Command(("true",)),))
     transport._open(server.host())
     connection = next(iter(transport._connections.values()))
@@ -60,10 +60,22 @@ def test_a_connection_begun_ahead_has_a_session_for_the_first_batch(server: sshd
     transport.close()
 
 
-def test_a_session_that_did_not_last_until_the_first_batch_is_not_used(server: sshd.Sshd) -> None:
+def test_a_host_that_falls_silent_over_the_shell_begun_ahead_is_not_waited_for_again(
+    server: sshd.Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport, batch = ssh.SshTransport(), Batch("b", 0, reads=(Command(("true",)),))
+    monkeypatch.setattr(connect.Connection, "prepare", lambda connection, _: connection.abort())
+    transport._open(server.host())
+    with pytest.raises(errors.Unreachable):
+        transport.run(server.host(), batch, wires.ignore)
+    assert transport.run(server.host(), batch, wires.ignore)[0].code == 0
+    transport.close()
+
+
+def test_a_shell_that_did_not_last_until_the_first_batch_is_not_used(server: sshd.Sshd) -> None:
     transport = ssh.SshTransport()
     transport._open(server.host())
-    next(iter(transport._connections.values()))._prepared[0].close()
+    next(iter(transport._connections.values()))._prepared[0][1].close()
     assert transport.run(server.host(), Batch("b", 0, reads=(Command(("true",)),)), wires.ignore)[0].code == 0
     transport.close()
 

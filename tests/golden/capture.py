@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.commands import script
+from orchestrator.commands import script, session
 from orchestrator.commands.command import Batch, Command, Lane
 from orchestrator.facts import (
     autostart,
@@ -181,7 +181,7 @@ def _run(ssh: Sequence[str], scenes: str, scene: str) -> None:
 def _run_job(ssh: Sequence[str]) -> None:
     """A real batch, so that its records are real."""
     sent = script.compose(JOB, "gold")
-    subprocess.run([*ssh, f"sh -c {shlex.quote(sent.bootstrap)}"], input=sent.text, capture_output=True, check=True)
+    subprocess.run([*ssh, f"sh -c {shlex.quote(session.BOOTSTRAP)}"], input=sent.text, capture_output=True, check=True)
 
 
 def _record(ssh: Sequence[str], command: Command) -> dict[str, object]:

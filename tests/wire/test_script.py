@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.commands import script
+from orchestrator.commands import script, session
 from orchestrator.commands.command import Batch, Command, Lane, Transfer, Upload
 from orchestrator.model import errors
 
@@ -80,7 +80,7 @@ ASKED = Batch(
 )
 def test_text(golden: Callable[[str, str], None], name: str, batch: Batch) -> None:
     made = script.compose(batch, NONCE)
-    golden(f"script/{name}.sh", f"# {made.bootstrap}\n{made.text.decode()}\n")
+    golden(f"script/{name}.sh", f"# {session.BOOTSTRAP}\n{made.text.decode()}\n")
 
 
 @pytest.mark.parametrize("batch", [READS, LANES, SINGLE, ASKED])
@@ -93,13 +93,20 @@ def test_text_is_good_shell(shell: str, batch: Batch) -> None:
 
 def test_session_and_job_have_the_lengths_announced() -> None:
     made = script.compose(LANES, NONCE)
-    length = int(made.bootstrap.partition("count=")[2].split()[0])
-    session, job = made.text[:length], made.text[length:]
-    assert f"b=$(dd bs=65536 count={len(job)} ".encode() in session
-    assert not session.endswith(b"\n")
+    length, _, text = made.text.partition(b"\n")
+    told, job = text[: int(length)], text[int(length) :]
+    assert f"b=$(dd bs=65536 count={len(job)} ".encode() in told
+    assert not told.endswith(b"\n")
     assert not job.endswith(b"\n")
-    assert made.bootstrap.count(str(length)) == 2
-    assert "'" not in made.bootstrap
+    assert "'" not in session.BOOTSTRAP
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+@pytest.mark.parametrize("said", [b"", b"9", b"\necho made", b"10\necho made"])
+def test_a_text_that_did_not_come_whole_is_not_run(shell: str, said: bytes) -> None:
+    done = subprocess.run([*shell.split(), "-c", session.BOOTSTRAP], input=said, capture_output=True, check=False, timeout=30)
+    assert done.returncode
+    assert not done.stdout
 
 
 def test_reads_alone_bring_no_job_and_touch_nothing() -> None:

@@ -1,4 +1,5 @@
-# LC_ALL=C; s=$(dd bs=65536 count=1242 iflag=fullblock,count_bytes 2>/dev/null); [ ${#s} = 1242 ] && eval "$s"
+# LC_ALL=C; read -r n && s=$(dd bs=65536 count="$n" iflag=fullblock,count_bytes 2>/dev/null) && [ "${#s}" = "$n" ] && eval "$s"
+1242
 m=--0123456789abcdef
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL; unset ENV BASH_ENV CDPATH; umask 077; cd /
