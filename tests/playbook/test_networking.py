@@ -57,6 +57,16 @@ def test_an_address_is_the_dhcp_servers_only_where_there_is_one(load: Load) -> N
     assert load(text.replace("DHCP", "false")).instances["web"].networks[0].fixed_ip == "10.0.0.254"
     with pytest.raises(errors.SpecErrors, match="DHCP server"):
         load(text.replace("DHCP", "true"))
+    with pytest.raises(errors.SpecErrors) as caught:
+        load(text.replace("dhcp: DHCP", "host_routes: [{nexthop: 10.0.0.9}]").replace("cidr", "cdr"))
+    assert not [error for error in caught.value.errors if "fixed_ip" in str(error)]  # of subnets nothing is known that could be said
+
+
+def test_an_unknown_key_is_told_whatever_became_of_its_value(load: Load) -> None:
+    text = "- flavors: [{name: f, vcpus: 1, ram: 64, disk: 1, SPECS}]"
+    for wrong, key in (("dsk: '{{ nope }}'", "dsk"), ("extra_specs: {hw_cpu_cores: null}", "extra_specs.hw_cpu_cores")):
+        with pytest.raises(errors.SpecErrors, match=f"unknown key '{key}' in flavor 'f'"):
+            load(text.replace("SPECS", wrong))
 
 
 def rules(load: Load, *written: str) -> tuple[Rule, ...]:

@@ -25,7 +25,8 @@ class _Taken(Struct):
 
 def check_ports(all_entries: catalog.Catalog, found: findings.Findings) -> None:
     """Notes fixed IPs outside the network's subnets, reserved ones, and IPs and MACs given twice (absent instances have none)."""
-    known = {entry.name: entry for entry, _ in catalog.entries_of(all_entries, "networks", networking.NetworkEntry)}
+    all_networks = catalog.entries_of(all_entries, "networks", networking.NetworkEntry)
+    known = {entry.name: entry for entry, declared in all_networks if ("subnets",) not in declared.lost}
     taken = _Taken()
     for entry, declared in catalog.entries_of(all_entries, "instances", entries.InstanceEntry):
         if entry.state == "absent":

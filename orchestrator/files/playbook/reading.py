@@ -51,7 +51,7 @@ class After(Struct, frozen=True):
 
 
 class Rest(Struct, frozen=True):
-    """The field, a dict, has the keys of the Struct's own mapping that match and are no other field's."""
+    """The field, a dict, has the keys of the Struct's own mapping that match and are no other field's. Others are unknown even where they are null."""
 
     keys: re.Pattern[str]
 
@@ -132,13 +132,15 @@ def _mapping(kinds: tuple[Any, ...], value: dict[Any, object], loc: Loc, told: T
 
 def _struct(model: type[Struct], value: dict[Any, object], loc: Loc, told: Told) -> Any:
     fields, required, (rest, other, keys) = _fields(model)
-    written = {str(key): item for key, item in value.items() if item is not None}  # a null is as good as nothing written
-    kinds = {key: fields[key][1] if key in fields else other for key in written if key in fields or keys.fullmatch(key)}
-    tried = {key: _tried(kind, written[key], (*loc, key), told) for key, kind in kinds.items()}
+    every = {str(key): item for key, item in value.items()}
+    kinds = {key: fields[key][1] if key in fields else other for key in every if key in fields or keys.fullmatch(key)}
+    # a null is as good as nothing written
+    written = {key for key, item in every.items() if item is not None or (rest and key not in kinds)}
+    tried = {key: _tried(kinds[key], every[key], (*loc, key), told) for key in every if key in written and key in kinds}
     right = {key: got for key, got in tried.items() if got is not NOTHING}
-    told.wrong.extend(((*loc, key), written[key], Unknown(words=tuple(fields))) for key in written if key not in kinds)
+    told.wrong.extend(((*loc, key), every[key], Unknown(words=tuple(fields))) for key in written - kinds.keys())
     told.wrong.extend(((*loc, key), value, Missing()) for key in required if key not in written)
-    told.lost.update((*loc, key) for key in written if key not in right)
+    told.lost.update((*loc, key) for key in written - right.keys())
     if any(key not in right for key in required):
         return NOTHING
     others = {rest: {key: got for key, got in right.items() if key not in fields}} if rest else {}

@@ -26,7 +26,7 @@ def validate(
     """
     entry, told = reading.read(model, data)
     for loc, value, wrong in told.wrong:
-        if not _failed(value):
+        if isinstance(wrong, reading.Unknown) or not _failed(value):
             what, why, hint = _said(loc, value, wrong, section)
             found.add(locate(node, loc, key=isinstance(wrong, reading.Unknown)), f"{what} in {title(section, node, data)}", why, hint)
     return entry, frozenset(told.lost)
