@@ -368,7 +368,7 @@ def test_one_that_hangs_takes_the_time_of_a_step_and_of_a_look(site: Site) -> No
                     assert recovery.poll() is None
                     time.sleep(0.05)
                 looks = [site.operator.start(*argv) for argv in (("verify", "--host", first.name), ("adopt", first.name, "--yes"))]
-                said = [each.communicate(timeout=150) for each in (recovery, *looks)]
+                said = [each.communicate(timeout=400) for each in (recovery, *looks)]
             for (out, error), code, each in zip(said, (4, 2, 3), (recovery, *looks), strict=True):
                 assert each.returncode == code, out + error
                 assert "libvirt does not answer: it was asked, and said nothing for 30 s" in out + error
