@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
 from orchestrator.engine.context import Outcome, Progress
+from orchestrator.model.fabric import Fabric
+from orchestrator.model.host import Host
 from orchestrator.model.instance import Record
 from orchestrator.planning import course
-from orchestrator.planning.plan import Lost
 from orchestrator.ports.store import Run, Store
 from orchestrator.ports.writes import AmendVolume, Want, Write
 from orchestrator.services import departed, grounds, hard_reboot, restarts, running, storage, wanted
 from orchestrator.services.app import App
 from orchestrator.services.carry_out import ROUNDS, carry_out
-from orchestrator.services.observe import observe
+from orchestrator.services.observe import Observation, observe
 from orchestrator.services.report import Report
 
 
@@ -28,8 +29,6 @@ def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -
     """
     if verb == hard_reboot.VERB:
         return hard_reboot.act(app, names)
-    starts = verb == "start"  # before a guest does, its host's network and rules are looked at and mended
-
     onward = wanted.towards(verb)
 
     def work(run: Run) -> Report:
@@ -37,15 +36,12 @@ def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -
         records = wanted.pick(app, [name for name in names if name not in gone])
         if verb == "destroy":
             app.store.commit(run, _marked(app, records, with_volumes))
-        hosts = [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
-        lost: dict[str, Lost] = {}
-        if starts:
-            volumes = [each.volume for record in records for each in record.instance.volumes if not each.leaving]
-            lost = storage.make(app, run, [volume for volume in volumes if volume.backend != "local"])
+        hosts = _hosts(app, records)
+        volumes = [each.volume for record in records for each in record.instance.volumes if not each.leaving] if verb == "start" else []
+        lost = storage.make(app, run, [volume for volume in volumes if volume.backend != "local"]) if volumes else {}
         before = grounds.of(app, [record.instance for record in app.store.records()])
-        stale, asked = grounds.concerned(app, before), grounds.needs(before) if verb == "destroy" else {}
-        steps = course.DELETING if verb == "destroy" else course.STEPS
-        made, seen = grounds.look(app, hosts, records, run) if starts else ({}, observe(app, hosts, records, run, asked, steps))
+        stale = grounds.concerned(app, before)
+        made, seen = _looked(app, verb, records, run, before)
         ground = grounds.chart(made, seen)
         unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
         held = {record.instance.name: str(lack.problem) for record in records if (lack := storage.lacking(record.instance, lost))}
@@ -71,6 +67,22 @@ def act(app: App, verb: str, names: Sequence[str], with_volumes: bool = False) -
         return departed.added(report, names, gone)
 
     return running.run(app, verb, names, work)
+
+
+def _hosts(app: App, records: Sequence[Record]) -> list[Host]:
+    return [app.inventory.hosts[name] for name in dict.fromkeys(record.instance.host for record in records)]
+
+
+def _looked(
+    app: App, verb: str, records: Sequence[Record], run: Run, before: Mapping[str, Fabric]
+) -> tuple[Mapping[str, Fabric], Mapping[str, Observation]]:
+    """What hosts' instances share, where it is to be mended before a guest starts, and what was seen of the hosts."""
+    hosts = _hosts(app, records)
+    if verb == "start":
+        return grounds.look(app, hosts, records, run)
+    if verb == "destroy":
+        return {}, observe(app, hosts, records, run, grounds.needs(before), steps=course.DELETING)
+    return {}, observe(app, hosts, records, run)
 
 
 def doomed(store: Store, names: Sequence[str]) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ def observe(
     records: Sequence[Record],
     run: Run | None = None,
     more: Mapping[str, Sequence[Key]] = MappingProxyType({}),
+    *,
     steps: Sequence[str] = course.STEPS,
 ) -> dict[str, Observation]:
     """Observations by host name: the host itself, everything that these steps of the records' instances there look at, and what `more` names.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from types import MappingProxyType
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from orchestrator.engine.attachments import CONNECT
 from orchestrator.facts.gather import Facts, Key
@@ -49,9 +49,8 @@ def plan(
             continue  # what was in the way is another run's, recorded since
         hosts = {each.fabric.host for each in made.ground}
         if (now := _instances(app)) == known or all(grounds.of(app, now).get(host) == grounds.of(app, known).get(host) for host in hosts):
-            return departed.told(
-                made, desired, gone
-            ), choose  # what was seen on the hosts was recorded before, so nothing of another run is taken for left over
+            # what was seen on the hosts was recorded before, so nothing of another run is taken for left over
+            return departed.told(made, desired, gone), choose
     raise grounds.changing()
 
 
@@ -59,61 +58,124 @@ def _instances(app: App) -> list[Instance]:
     return [record.instance for record in app.store.records()]
 
 
+class _Wanted(Struct, frozen=True):
+    """What would be recorded, were all done that the playbook says of instances there are: `wished`, where `recorded` is what is, with its volumes.
+
+    What only hosts can tell is not in it before they are `asked`.
+    """
+
+    desired: Desired
+    recorded: Snapshot
+    edits: edits.Edits
+    wished: Snapshot
+
+    @property
+    def records(self) -> dict[str, Record]:
+        """All instances by name."""
+        return {record.instance.name: record for record in self.wished.records}
+
+    @property
+    def known(self) -> list[Record]:
+        """Those that the playbook names."""
+        records = self.records
+        return [records[name] for name in self.desired.instances if name in records]
+
+    @property
+    def new(self) -> list[InstanceRequest]:
+        """Wishes that a host is to be found for."""
+        return homeless(list(self.desired.instances.values()), self.records)
+
+
+class _Made(Struct, frozen=True):
+    """Instances as they will be recorded: `known` ones of the playbook that stay where they are, `fresh` ones that come to a host, and all `others` that there are."""
+
+    known: Sequence[Record]
+    fresh: Sequence[Record]
+    others: Sequence[Instance]
+
+    @property
+    def instances(self) -> list[Instance]:
+        """All that hosts will have."""
+        return [*self.others, *(record.instance for record in self.fresh)]
+
+
 def _plan(app: App, desired: Desired, run: Run | None, lost: Mapping[str, Lost], anew: bool) -> tuple[Plan, Decide]:
     recorded = app.store.snapshot()
     volumes = volume_wishes.of(app, recorded, desired)
-    snapshot = volumes.snapshot
     storage_changes, missed = storage.plan(app, [volume for volume in volumes.wanted if volume.id not in lost], volumes.fresh)
     lost = {**lost, **missed}
-    wishes = list(desired.instances.values())
-    changing = edits.of(app, snapshot, desired)
-    refusals.check(app, snapshot, desired, changing)
-    wished = edits.amended(snapshot, desired, changing)
-    refusals.room(app, snapshot, wished, desired)
-    records = {record.instance.name: record for record in wished.records}
-    known = [records[wish.name] for wish in wishes if wish.name in records]
-    new = homeless(wishes, records)
-    instances = [record.instance for record in records.values()]
-    before = grounds.of(app, instances, desired)
-    hosts = _hosts(app, known, new, grounds.concerned(app, before))
-    likeliest = _both(likely.keys(app, new, desired, wished, anew) if new else {}, estranged.needs(recorded, hosts))
-    seen = observe(app, hosts, known, run, _both(grounds.needs(before), likeliest))
+    wanted = _wanted(app, desired, volumes.snapshot)
+    refusals.check(app, wanted.recorded, desired, wanted.edits)
+    refusals.room(app, wanted.recorded, wanted.wished, desired)
+    before = grounds.of(app, [record.instance for record in wanted.wished.records], desired)
+    hosts = _hosts(app, wanted, grounds.concerned(app, before))
+    likeliest = likely.keys(app, wanted.new, desired, wanted.wished, anew) if wanted.new else {}
+    needed = _both(grounds.needs(before), _both(likeliest, estranged.needs(recorded, hosts)))
+    seen = observe(app, hosts, wanted.known, run, needed)
     estranged.refuse(app, recorded, seen)
-    if away := {name for name, each in seen.items() if each.error}:
-        changing = edits.of(app, snapshot, desired, away)
-        wished = edits.amended(snapshot, desired, changing)
-        known = [record for record in wished.records if record.instance.name in {each.instance.name for each in known}]
-    stranded = _stranded(new, lost, seen)
-    wished = edits.plugged(app, wished, desired, seen)
-    records = {record.instance.name: record for record in wished.records}
-    plugged = [records[each.instance.name] for each in known if records[each.instance.name] != each and each.instance.host in seen]
-    known, instances = [records[each.instance.name] for each in known], [record.instance for record in records.values()]
-    placing = _Placing([wish for wish in new if wish.name not in stranded], desired, sites(app, seen), app, anew)
-    placements, refused = placing.decide(wished)
-    moved = {placement.instance.name: records[placement.instance.name] for placement in placements if placement.instance.name in records}
-    left = {each.request.name for each in refused}  # of hosts that failed, there is none to go to in this run
-    known = [record for record in known if record.instance.name not in moved.keys() | left and record.instance.host in seen]
-    fresh = [_record(placement, moved.get(placement.instance.name)) for placement in placements]
-    staying = [instance for instance in instances if instance.name not in moved]
-    fabrics = grounds.of(app, [*staying, *(record.instance for record in fresh)], desired) if fresh or plugged else before
-    seen = _look_again(app, seen, [*fresh, *plugged], {name: fabric for name, fabric in fabrics.items() if fabric != before.get(name)})
+    wanted, plugged = _asked(app, wanted, seen)
+    stranded = _stranded(wanted.new, lost, seen)
+    placing = _Placing([wish for wish in wanted.new if wish.name not in stranded], desired, sites(app, seen), app, anew)
+    placements, refused = placing.decide(wanted.wished)
+    made = _made(wanted, placements, {each.request.name for each in refused}, seen)
+    fabrics = grounds.of(app, made.instances, desired) if made.fresh or plugged else before
+    seen = _look_again(app, seen, [*made.fresh, *plugged], {name: fabric for name, fabric in fabrics.items() if fabric != before.get(name)})
     ground = grounds.chart(fabrics, seen)
     decisions = {placement.instance.name: placement.decision for placement in placements}
-    changes = [_change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*known, *fresh]]
-    consented = edits.consented(changing)
-    asked = [record.instance for record in known if record.instance.name in consented]
-    calm = {each.name: each for each in edits.before(app, snapshot, desired, asked, away)}
-    changes = [_edited(_consented(_held(change, lost), calm), changing.get(change.name, ())) for change in changes]
-    changes += _lonely([wish for wish in new if wish.name not in {record.instance.name for record in known}], stranded)
+    changes = [
+        _change(record, desired.instances[record.instance.name].state, seen, ground, decisions) for record in [*made.known, *made.fresh]
+    ]
+    calm = _calm(app, wanted, made, seen)
+    changes = [_edited(_consented(_held(change, lost), calm), wanted.edits.get(change.name, ())) for change in changes]
+    changes += _lonely(wanted.new, stranded, {record.instance.name for record in made.known})
     changes += [Change(each.request.name, "", NOWHERE, each.error.why) for each in refused]
-    order = {wish.name: number for number, wish in enumerate(wishes)}
+    order = {name: number for number, name in enumerate(desired.instances)}
     changes.sort(key=lambda change: order[change.name])
-    ground |= _leaving(app, desired, changes, seen, [*staying, *(record.instance for record in fresh)])
+    ground |= _leaving(app, desired, changes, seen, made.instances)
     unreachable = {name: str(each.error) for name, each in seen.items() if each.error}
-    old = {record.instance.name: record.instance for record in snapshot.records}
-    changed = [calm.get(record.instance.name, record.instance) for record in known]
-    noted = tuple(instance for instance in changed if instance != old[instance.name])
+    noted = _noted(wanted, made, calm)
     return Plan(tuple(changes), placements, unreachable, tuple(ground.values()), noted, storage_changes, lost), placing.choose
+
+
+def _wanted(app: App, desired: Desired, recorded: Snapshot, away: Collection[str] = ()) -> _Wanted:
+    changing = edits.of(app, recorded, desired, away)
+    return _Wanted(desired, recorded, changing, edits.amended(recorded, desired, changing))
+
+
+def _away(seen: Mapping[str, Observation]) -> set[str]:
+    return {name for name, each in seen.items() if each.error}
+
+
+def _asked(app: App, wanted: _Wanted, seen: Mapping[str, Observation]) -> tuple[_Wanted, list[Record]]:
+    """What is wanted by what hosts say, or do not say; and the records of which ports come by that."""
+    if away := _away(seen):
+        wanted = _wanted(app, wanted.desired, wanted.recorded, away)
+    told = structs.replace(wanted, wished=edits.plugged(app, wanted.wished, wanted.desired, seen))
+    before = wanted.records
+    return told, [each for each in told.known if each != before[each.instance.name] and each.instance.host in seen]
+
+
+def _made(wanted: _Wanted, placements: Sequence[Placement], refused: Set[str], seen: Mapping[str, Observation]) -> _Made:
+    """`refused`: names of what no host takes: of hosts that failed, there is none to go to in this run."""
+    records = wanted.records
+    placed = {placement.instance.name for placement in placements}
+    known = [record for record in wanted.known if record.instance.name not in placed | refused and record.instance.host in seen]
+    fresh = [_record(placement, records.get(placement.instance.name)) for placement in placements]
+    return _Made(known, fresh, [record.instance for name, record in records.items() if name not in placed])
+
+
+def _calm(app: App, wanted: _Wanted, made: _Made, seen: Mapping[str, Observation]) -> dict[str, Instance]:
+    """By name, what was consented to of as it is to be recorded before that is begun."""
+    consented = edits.consented(wanted.edits)
+    asked = [record.instance for record in made.known if record.instance.name in consented]
+    return {each.name: each for each in edits.before(app, wanted.recorded, wanted.desired, asked, _away(seen))}
+
+
+def _noted(wanted: _Wanted, made: _Made, calm: Mapping[str, Instance]) -> tuple[Instance, ...]:
+    """Instances of which something is to be recorded otherwise, before any is begun."""
+    old = {record.instance.name: record.instance for record in wanted.recorded.records}
+    changed = (calm.get(record.instance.name, record.instance) for record in made.known)
+    return tuple(instance for instance in changed if instance != old[instance.name])
 
 
 def _leaving(
@@ -138,8 +200,10 @@ def _stranded(new: Sequence[InstanceRequest], lost: Mapping[str, Lost], seen: Ma
     return found | {wish.name: "none of its hosts can be reached" for wish in new if not any(seen[name].capacity for name in wish.hosts)}
 
 
-def _lonely(new: Sequence[InstanceRequest], stranded: Mapping[str, str]) -> list[Change]:
-    return [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in new if wish.name in stranded]
+def _lonely(new: Sequence[InstanceRequest], stranded: Mapping[str, str], told: Set[str]) -> list[Change]:
+    """What cannot be placed now, but for what is `told` of already: its own host is at fault."""
+    lonely = (wish for wish in new if wish.name in stranded and wish.name not in told)
+    return [Change(wish.name, ",".join(wish.hosts), UNREACHABLE, stranded[wish.name]) for wish in lonely]
 
 
 def homeless(wishes: Sequence[InstanceRequest], records: Mapping[str, Record]) -> list[InstanceRequest]:
@@ -179,10 +243,10 @@ class _Placing:
         return self.decide(edits.amended(seen, self._desired, edits.of(self._app, seen, self._desired)))[0] if self._new else ()
 
 
-def _hosts(app: App, known: Sequence[Record], new: Sequence[InstanceRequest], concerned: Set[str]) -> list[Host]:
-    moving = {wish.name for wish in new}
-    there = [record for record in known if record.instance.name not in moving or record.instance.host in app.inventory.hosts]
-    own = [record.instance.host for record in there] + [name for wish in new for name in wish.hosts]
+def _hosts(app: App, wanted: _Wanted, concerned: Set[str]) -> list[Host]:
+    new = {wish.name: wish for wish in wanted.new}
+    there = [each for each in wanted.known if each.instance.name not in new or each.instance.host in app.inventory.hosts]
+    own = [each.instance.host for each in there] + [name for wish in new.values() for name in wish.hosts]
     return [app.inventory.hosts[name] for name in dict.fromkeys([*own, *sorted(concerned)])]
 
 
