@@ -22,7 +22,7 @@ from tests.e2e.conftest import Lab, Operator
 from tests.recovery.test_damages import masks
 from tests.samples.damages import DAMAGES, Damage
 
-PAIRS = int(os.environ.get("ORCHESTRATOR_DAMAGE_PAIRS", "30"))
+PAIRS = int(os.environ.get("ORCHESTRATOR_DAMAGE_PAIRS", "12"))
 SEED = int(os.environ.get("ORCHESTRATOR_DAMAGE_SEED", "11"))
 FOUND = re.compile(r"^(?:was (?:found|wrong): )?\S+ \(\S+\): ([a-z-]+): ", re.MULTILINE)
 """A finding as a line: before a repair on stderr, after it on stdout."""
