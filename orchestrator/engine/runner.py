@@ -114,6 +114,7 @@ def _send(context: Context, host: Host, trackers: Sequence[Waiting], batch: Batc
     except errors.HostError as refusal:  # the host would not begin: nothing was changed
         for tracker in trackers:
             tracker.fault = refusal
+        buffer += _kept(trackers)
         return {}
     return gather.parse(keys, reads)
 
@@ -216,14 +217,19 @@ def _arrive(tracker: Tracker, facts: Facts) -> list[Write]:
 def _lost(
     context: Context, job: str, trackers: Sequence[Tracker], base: GroundTracker | None, error: errors.HostError
 ) -> tuple[Outcome, ...]:
-    """The host was lost. Unreachable: nothing was sent, and nothing is given up. Otherwise the job stays open: it may still run."""
+    """The host was lost. Unreachable: nothing was sent, and nothing is given up: no data, and no uptime. Otherwise the job stays open: it may still run."""
     unsent = isinstance(error, errors.Unreachable)
     if unsent:
-        kept = [Amend(tracker.course.before) for tracker in trackers if tracker.course.before]
-        context.store.commit(context.run, [Settle(job, "unsent"), *kept])
+        rests = [move for tracker in trackers if tracker.course.before for move in tracker.back()]
+        context.store.commit(context.run, [Settle(job, "unsent"), *_kept(trackers), *rests])
     status = "unreachable" if unsent else "unknown"
     shared = (base.outcome(status, str(error)),) if base else ()
     return tuple(_outcome(context, tracker, status, str(error)) for tracker in trackers) + shared
+
+
+def _kept(trackers: Sequence[Waiting]) -> list[Amend]:
+    """What was consented to is taken back: nothing of it was begun on the host."""
+    return [Amend(each.course.before) for each in trackers if isinstance(each, Tracker) and each.course.before]
 
 
 def _fail(context: Context, host: Host, trackers: Sequence[Tracker], job: str) -> tuple[Outcome, ...]:

@@ -12,7 +12,11 @@ from orchestrator.planning import batches
 from orchestrator.planning.course import Course
 from orchestrator.planning.leg import Leg
 from orchestrator.ports.writes import Move, Step, Undo
+from orchestrator.states.instance import REST, TABLE
 from orchestrator.states.table import DONE, FAIL, State
+
+UNSENT = "unsent"
+"""No edge of the table: what was to be done is wished no more, and nothing of it was."""
 
 POWER = {"running": 1, "paused": 3, "shut off": 4, "crashed": 6, "pmsuspended": 7}
 """Nova's power_state numbers by virsh's words; what is not listed is 0, NOSTATE."""
@@ -89,6 +93,19 @@ class Tracker:
         """
         blames = self.instance.host if undone and self.undoes and not self.refused else ""
         return structs.replace(self._move(FAIL, fault=fault, clears=undone), launched=self.course.ran, blames=blames)
+
+    def back(self) -> list[Move]:
+        """The move to where it rested before its course, of which nothing was sent; none where an earlier run had begun something."""
+        record, source = self.course.record, self.state
+        if record.state not in REST or record.state == source:
+            return []
+        self.state, self.vm_state = record.state, record.vm_state
+        task, clears = (
+            TABLE.state(record.state).task_state,
+            record.state != "ERROR",
+        )  # in which an earlier course may have left something to undo
+        uuid = self.instance.uuid
+        return [Move(uuid, UNSENT, source, record.state, record.vm_state, task, record.power_state, record.fault, clears=clears)]
 
     @property
     def undoes(self) -> bool:

@@ -161,6 +161,28 @@ def test_what_was_never_sent_gave_up_nothing(site: Site, consent: str) -> None:
     fleet.heal("n1")
     settle(site, world)
     assert (site.record("a").instance, site.record("a").state, kept(site, "a")) == (before, "ACTIVE", {"disk", "disk.local"})
+    assert starts(site, "n1") == 1  # nor its uptime
+    assert settle(site, edited).withheld.keys() == {"a"}
+
+
+@pytest.mark.parametrize("consent", CLASSES)
+def test_what_a_host_refused_to_begin_gave_up_no_data(site: Site, consent: str) -> None:
+    """Its /run was full, say; the playbook is put back before it is mended."""
+    world = wished(site, Play())
+    made(site, world)
+    before, edited, fleet = site.record("a").instance, CLASSES[consent](site, world), site.fleet
+
+    class Full:
+        trips, close = fleet.trips, fleet.close
+
+        def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
+            if batch.lanes and host.name == "n1":
+                raise errors.HostError("cannot prepare the job", where="n1", why="No space left on device")
+            return fleet.run(host, batch, on_record)
+
+    assert statuses(settle(site, edited, consent, transport=Full())) == {"a": "failed", "b": "changed"}
+    settle(site, world)
+    assert (site.record("a").instance, site.record("a").state, kept(site, "a")) == (before, "ACTIVE", {"disk", "disk.local"})
     assert settle(site, edited).withheld.keys() == {"a"}
 
 
