@@ -54,9 +54,13 @@ def cut_off(instance: Instance, facts: Facts) -> bool:
 
 
 def way_out(instance: Instance) -> str:
-    """What an operator does about a start that was cut off: guests that run are not touched by it."""
+    """What an operator does about a start that was cut off: guests that run are not touched by it.
+
+    libvirt takes a guest for paused from the beginning of each start, until its process is there (`qemuProcessInit`): without its file libvirt would forget it.
+    """
     status = f"/run/libvirt/qemu/{instance.domain}.xml"
-    return f"on the host, `rm {status}` and restart libvirt's daemon (`systemctl restart libvirtd`): guests that run go on; then again"
+    still = "if it is still so in a minute (a start that is under way looks the same)"
+    return f"{still}: on the host, `rm {status}` and restart libvirt's daemon (`systemctl restart libvirtd`): guests that run go on; then again"
 
 
 def refuse_cut_off(instance: Instance, facts: Facts) -> None:
@@ -64,7 +68,7 @@ def refuse_cut_off(instance: Instance, facts: Facts) -> None:
     if cut_off(instance, facts):
         raise errors.HostError(
             f"libvirt takes {instance.domain} for starting, and no process of it runs",
-            why="its daemon was killed as it began to start the guest",
+            why="its daemon was killed as it began to start the guest, or it begins just now",
             hint=way_out(instance),
         )
 
