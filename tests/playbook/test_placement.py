@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from orchestrator.model import desired
+import pytest
+
+from orchestrator.model import desired, errors
 
 Load = Callable[..., desired.Desired]
 
@@ -85,3 +87,19 @@ def test_words_of_placement(load: Load) -> None:
     assert hints == {"same_host": "one,elsewhere", "different_host": "three,four", "build_near_host_ip": "192.0.2.7", "cidr": "/24"}
     assert (three.server_group, three.scheduler_hints["query"]) == ("web", '["=", "$host", "n1"]')
     assert (four.server_group, four.project) == (None, desired.DEFAULT_PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "why"),
+    [
+        ("cidr: 24", "cidr: '" + "0" * 5000 + "'", "must be a prefix length"),
+        ("cidr: 24", "cidr: '/00012345'", "must be a prefix length"),
+        ("cidr: 24", "cidr: '/\u0662\u0664'", "must be a prefix length"),
+        ("cidr: 24", "cidr: 129", "must be a prefix length"),
+        ("<in> avx2", "'  '", "must not be blank"),
+    ],
+)
+def test_what_is_no_word_of_placement_is_refused_with_its_place(load: Load, written: str, instead: str, why: str) -> None:
+    with pytest.raises(errors.SpecErrors, match=why) as caught:
+        load(PLAY.replace(written, instead))
+    assert [error.where.rpartition("site.yaml")[1] for error in caught.value.errors] == ["site.yaml"]

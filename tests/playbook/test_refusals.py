@@ -83,3 +83,9 @@ def test_what_is_made_to_harm(text: str, folder: Path) -> None:
 def test_an_error_in_a_loop_is_told_once(folder: Path) -> None:
     (folder / "loop.yaml").write_text('- {hosts: all, instances: [{name: "_{{ item }}", loop: "{{ range(9000) }}", state: absent}]}')
     assert refused(Path("loop.yaml")).count("\n") == 0
+
+
+@pytest.mark.parametrize("line", ["vars_files: [{}]", "keypairs: [{{name: k, public_key_file: {}}}]"])
+def test_a_file_whose_name_is_too_long_is_refused_as_one_that_is_not_there(folder: Path, line: str) -> None:
+    (folder / "long.yaml").write_text(f"- hosts: all\n  {line.format('y' * 300)}\n  flavors: [{{name: s, vcpus: 1, ram: 1, disk: 1}}]\n")
+    assert "long.yaml:2:" in refused(Path("long.yaml"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from orchestrator.files.playbook import reading, strict, values, words
 
 OPERATORS = ("=", "<", ">", "<=", ">=", "in", "not", "or", "and")
 """Of queries (nova/scheduler/filters/json_filter.py)."""
+PREFIX_LENGTH = re.compile(r"/?[0-9]{1,3}")
 MOST_HOPS = 32  # of a query: deeper ones are nobody's own work
 
 
@@ -58,7 +60,7 @@ def _check_query(found: object, hint: str, left: int) -> None:
 
 def _prefix_length(value: object) -> str:
     found = words.text(value)
-    if not found.removeprefix("/").isdecimal() or int(found.removeprefix("/")[:4]) > 128:
+    if not PREFIX_LENGTH.fullmatch(found) or int(found.removeprefix("/")) > 128:
         raise words.bad("must be a prefix length", "such as /24")
     return f"/{int(found.removeprefix('/'))}"
 

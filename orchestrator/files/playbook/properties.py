@@ -135,6 +135,8 @@ def _nova(field: str) -> str:
 
 def _scoped(value: object) -> str:
     found = words.bounded(255)(value)
+    if not found.strip():
+        raise words.bad("must not be blank")
     sign, *operands = found.split()
     if sign in extra_specs.OPERATORS and not operands:
         raise words.bad(f"must have something after '{sign}'", "an operator stands before what it compares with")
