@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from orchestrator.commands.command import Command, Record
-from orchestrator.facts.domain import LIBVIRT, SPLIT, URI, silence
+from orchestrator.facts.domain import LIBVIRT, SPLIT, URI, complaints, silence
 
 SAVED = re.compile(r"^Managed save:\s+yes$", re.MULTILINE)
 AUTOSTART = re.compile(r"^Autostart:\s+enable$", re.MULTILINE)
@@ -50,7 +50,8 @@ def parse(keys: Sequence[Key], records: Sequence[Record]) -> dict[Key, Definitio
     answers = [answer.strip("\n") for answer in record.output.decode("utf-8", "replace").split(SPLIT)]
     found = {key: _definition(answers[4 * place : 4 * place + 4]) for place, key in enumerate(keys)}
     absent = {key for key in keys if f"error: failed to get domain '{key.uuid}'" in record.error}
-    if len(answers) != 4 * len(keys) + 1 or any(each is None and key not in absent for key, each in found.items()):
+    half = len(answers) != 4 * len(keys) + 1 or complaints(records[0].error)
+    if half or any(each is None and key not in absent for key, each in found.items()):
         raise silence(record.error.strip() or f"virsh ended with {record.code}")
     return found
 

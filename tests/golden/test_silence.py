@@ -145,3 +145,12 @@ def test_an_answer_that_was_cut_short(key: gather.Key, output: bytes) -> None:
 def test_devices_that_are_more_than_an_answer_can_hold(key: gather.Key, output: bytes) -> None:
     with pytest.raises(errors.HostError, match="network devices could not be read"):
         gather.parse([key], [Record("", 0, "done", 0, output)])
+
+
+def test_a_guest_of_which_libvirt_told_half_is_none_without_snapshots() -> None:
+    """The last that it is asked of a guest that is to be adopted: one with snapshots is left to who made it."""
+    told = f"running\n{domain.SPLIT}\n<domain/>\n{domain.SPLIT}\nManaged save:   no\n{domain.SPLIT}\n\n{domain.SPLIT}\n".encode()
+    gone = "error: Disconnected from qemu:///system due to end of file\nerror: failed to connect to the hypervisor"
+    assert gather.parse([definition.Key(UUID)], [Record("", 0, "done", 0, told)])
+    with pytest.raises(errors.HostError, match="libvirt does not answer"):
+        gather.parse([definition.Key(UUID)], [Record("", 0, "done", 0, told, gone)])
