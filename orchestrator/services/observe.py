@@ -49,6 +49,7 @@ def observe(
     if not hosts:
         return {}
     known = app.store.capacities()
+    departed = _departed(app, known)
     ours = {record.instance.uuid for record in records} if run else set()
     left = tuple(job for job in app.store.open_jobs() if ours & set(job.uuids))
     there: dict[str, list[Record]] = {}
@@ -67,6 +68,8 @@ def observe(
                 again = Batch(batch.job, 0, reads=gather.commands([hypervisor.Key()]))
                 facts |= gather.parse([hypervisor.Key()], app.transport.run(host, again, lambda record: None))
                 found = capacity(host, facts, known.get(host.name))
+            if name := departed.get(found.machine_id):
+                raise _renamed(host, name)
             return Observation(host, facts, found)
         except errors.HostError as error:
             return Observation(host, error=error)
@@ -80,6 +83,23 @@ def observe(
     if run and (fresh or over):
         app.store.commit(run, [*fresh, *booted, *over])
     return seen
+
+
+def _departed(app: App, known: Mapping[str, Capacity]) -> dict[str, str]:
+    """By machine id, the names of hosts that the inventory does not have any more, and that have instances."""
+    gone = known.keys() - app.inventory.hosts.keys()
+    there = {record.instance.host for record in app.store.records()} if gone else set()
+    return {known[name].machine_id: name for name in gone & there}
+
+
+def _renamed(host: Host, name: str) -> errors.HostError:
+    """What its instances there share would look as if nothing needed it: their rules, their networks."""
+    return errors.HostError(
+        f"host {host.name!r} is the machine that was called {name!r}",
+        host.name,
+        f"instances are recorded on {name!r}, and what they need would be taken for left over",
+        f"call it {name!r} in the inventory",
+    )
 
 
 def _unknown(name: str, found: Capacity | None, known: Capacity | None) -> list[Resource]:

@@ -318,6 +318,21 @@ def test_a_host_that_left_the_inventory_loses_nothing(site: Site) -> None:
     assert site.record("web") == recorded
 
 
+def test_a_host_that_goes_by_another_name_is_left_as_it_is(site: Site) -> None:
+    """What its guests share would look as if nothing needed it."""
+    apply.apply(site.app, site.desired("web", hosts=("n1",)))
+    machine, there = site.fleet.hosts["n1"], site.app.inventory.hosts["n1"]
+    site.fleet.hosts["node1"] = machine
+    before = list(machine.journal)
+    renamed = replace(site.app, inventory=Inventory({"node1": replace(there, name="node1")}, {"all": ("node1",)}))
+    report = apply.apply(renamed, site.desired("web", "third", hosts=("node1",)))
+    assert (report.exit_code, {each.name: each.status for each in report.outcomes}) == (4, {"web": "unreachable", "third": "unreachable"})
+    assert "host 'node1' is the machine that was called 'n1'" in report.unreachable["node1"]
+    assert machine.journal == before
+    del site.fleet.hosts["node1"]
+    assert apply.apply(site.app, site.desired("web", "third", hosts=("n1",))).exit_code == 0
+
+
 @pytest.mark.parametrize("state", ["active", "stopped", "absent"])
 def test_what_is_wished_of_what_is_on_a_host_that_left_waits_until_it_is_back(site: Site, state: str) -> None:
     apply.apply(site.app, site.desired("web", hosts=("n1",)))
