@@ -48,8 +48,7 @@ def observe(
     """
     if not hosts:
         return {}
-    known = app.store.capacities()
-    departed = _departed(app, known)
+    departed = _departed(app, known := app.store.capacities())
     ours = {record.instance.uuid for record in records} if run else set()
     left = tuple(job for job in app.store.open_jobs() if ours & set(job.uuids))
     there: dict[str, list[Record]] = {}
@@ -68,8 +67,7 @@ def observe(
                 again = Batch(batch.job, 0, reads=gather.commands([hypervisor.Key()]))
                 facts |= gather.parse([hypervisor.Key()], app.transport.run(host, again, lambda record: None))
                 found = capacity(host, facts, known.get(host.name))
-            if name := departed.get(found.machine_id):
-                raise _renamed(host, name)
+            _named(host, found, departed)
             return Observation(host, facts, found)
         except errors.HostError as error:
             return Observation(host, error=error)
@@ -92,14 +90,15 @@ def _departed(app: App, known: Mapping[str, Capacity]) -> dict[str, str]:
     return {known[name].machine_id: name for name in gone & there}
 
 
-def _renamed(host: Host, name: str) -> errors.HostError:
-    """What its instances there share would look as if nothing needed it: their rules, their networks."""
-    return errors.HostError(
-        f"host {host.name!r} is the machine that was called {name!r}",
-        host.name,
-        f"instances are recorded on {name!r}, and what they need would be taken for left over",
-        f"call it {name!r} in the inventory",
-    )
+def _named(host: Host, found: Capacity, departed: Mapping[str, str]) -> None:
+    """Raises HostError for a machine by another name: what its instances there share would look as if nothing needed it, their rules, their networks."""
+    if name := departed.get(found.machine_id):
+        raise errors.HostError(
+            f"host {host.name!r} is the machine that was called {name!r}",
+            host.name,
+            f"instances are recorded on {name!r}, and what they need would be taken for left over",
+            f"call it {name!r} in the inventory",
+        )
 
 
 def _unknown(name: str, found: Capacity | None, known: Capacity | None) -> list[Resource]:
