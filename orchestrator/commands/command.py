@@ -24,9 +24,7 @@ class Command(Struct, frozen=True):
     timeout: int = LIMIT  # seconds; then TERM, and KILL 5 s later
     step: str = ""
     secret: str = ""  # the name of a secret that is its stdin: put in where it is sent, and nowhere before (ports/secrets.py)
-    otherwise: tuple[
-        str, ...
-    ] = ()  # what is run when it did not succeed: its exit code is then the one that counts, its output comes behind
+    otherwise: tuple[str, ...] = ()  # is run when it did not succeed: the exit code that counts is then this one's, its output comes behind
     asks: str = ""  # of a read: whose answer it waits for. Once a look has waited for it in vain, the rest of the look asks it no more
 
     @property

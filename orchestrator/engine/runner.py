@@ -207,9 +207,8 @@ def _arrive(tracker: Tracker, facts: Facts) -> list[Write]:
     ]
     if not tracker.course.rest.removes:
         return moves
-    if not all(
-        port.tap for port in tracker.instance.ports
-    ):  # what it was plugged into may be nobody's now: of a tap that libvirt names nothing is foretold
+    if not all(port.tap for port in tracker.instance.ports):
+        # what it was plugged into may be nobody's now: of a tap that libvirt names nothing is foretold
         moves.append(Resource("fabric", tracker.instance.host, fabrics.UNKNOWN))
     return [*moves, Remove(tracker.instance.uuid), Resource("destroyed", tracker.instance.uuid, tracker.instance.name)]
 

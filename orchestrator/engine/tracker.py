@@ -100,11 +100,8 @@ class Tracker:
         if record.state not in REST or record.state == source:
             return []
         self.state, self.vm_state = record.state, record.vm_state
-        task, clears = (
-            TABLE.state(record.state).task_state,
-            record.state != "ERROR",
-        )  # in which an earlier course may have left something to undo
-        uuid = self.instance.uuid
+        task, uuid = TABLE.state(record.state).task_state, self.instance.uuid
+        clears = record.state != "ERROR"  # in which an earlier course may have left something to undo
         return [Move(uuid, UNSENT, source, record.state, record.vm_state, task, record.power_state, record.fault, clears=clears)]
 
     @property
