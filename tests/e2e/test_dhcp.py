@@ -30,8 +30,8 @@ PLAY = """\
       networks: [{{network: tenant}}]
 """
 KILL = "pkill -9 -f [d]hcp-hostsfile=/var/lib/orchestrator/"
-REMAINS = """ip netns list | grep orc; ls /sys/class/net | grep -E '^(dh|gw|tap|brq|vxlan)'; ls /var/lib/orchestrator | grep -v -x epochs
-iptables-save | grep orc; pgrep -f '[d]hcp-hostsfile=/var/lib/orchestrator/'; true"""
+REMAINS = """ip netns list | grep orc; ls /sys/class/net | grep -E '^(dh|gw|tap|brq|vxlan)'; ls /var/lib/orchestrator | grep -v -x -e epochs -e volumes
+ls /var/lib/orchestrator/volumes 2>/dev/null; iptables-save | grep orc; pgrep -f '[d]hcp-hostsfile=/var/lib/orchestrator/'; true"""
 
 
 def test_guests_get_their_addresses_and_go_out(lab: Lab, operator: Operator) -> None:

@@ -49,7 +49,7 @@ for table in filter nat raw mangle; do iptables -t $table -S | grep -i orc; ip6t
 for table in filter nat; do ebtables -t $table -L | grep -i orc; done
 ipset list -n | grep orc; virsh -q list --all --name | grep -v -e foreign -e '^$'; ls /var/lib/nova/instances | grep -v -e foreign -e _base -e '^volumes$'
 ls /var/lib/nova/instances/volumes 2>/dev/null
-ls /var/lib/orchestrator 2>/dev/null | grep -v -x epochs; pgrep -a dnsmasq
+ls /var/lib/orchestrator 2>/dev/null | grep -v -x -e epochs -e volumes; ls /var/lib/orchestrator/volumes 2>/dev/null; pgrep -a dnsmasq
 true
 """
 PLAY = """\
