@@ -31,7 +31,7 @@ def told(env: dict[str, str], *reads: Command) -> list[Record]:
     """What they say, run by this machine's `sh`."""
     batch = Batch(str(uuid.uuid4()), 1, reads=reads)
     made = script.compose(batch, uuid.uuid4().hex)
-    done = subprocess.run(["sh", "-c", session.BOOTSTRAP], env=env, input=made.text, capture_output=True, check=True, timeout=30)  # noqa: S607
+    done = subprocess.run(["sh", "-c", session.BOOTSTRAP], env=env, input=made.text, capture_output=True, check=True, timeout=30)  # noqa: S607 - PATH says which
     heard = stream.Stream(batch, made.marker)
     heard.feed(done.stdout)
     assert heard.ended, done.stdout

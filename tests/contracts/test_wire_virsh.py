@@ -53,7 +53,7 @@ def told(actions: tuple[Command, ...], env: dict[str, str]) -> list[Record]:
     """What became of a lane, run by this machine's `sh`."""
     batch = Batch(str(uuid.uuid4()), 1, (Lane(wires.unique(), actions),))
     made = script.compose(batch, uuid.uuid4().hex)
-    done = subprocess.run(["sh", "-c", session.BOOTSTRAP], env=env, input=made.text, capture_output=True, check=True, timeout=30)  # noqa: S607
+    done = subprocess.run(["sh", "-c", session.BOOTSTRAP], env=env, input=made.text, capture_output=True, check=True, timeout=30)  # noqa: S607 - PATH says which
     heard = stream.Stream(batch, made.marker)
     records = heard.feed(done.stdout)
     assert heard.ended, done.stdout

@@ -141,24 +141,28 @@ def test_what_is_blocked_before_its_first_command_gave_up_nothing(site: Site) ->
     assert (site.record("a").state, kept(site, "a")) == ("ACTIVE", {"disk", "disk.local"})
 
 
+class Struck:
+    """The fleet, of which n1 meets with something as soon as it is told to do anything."""
+
+    def __init__(self, site: Site, befalls: Callable[[], None]) -> None:
+        self._fleet, self._befalls = site.fleet, befalls
+        self.trips, self.close = site.fleet.trips, site.fleet.close
+
+    def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
+        if batch.lanes and host.name == "n1":
+            self._befalls()
+        return self._fleet.run(host, batch, on_record)
+
+
 @pytest.mark.parametrize("consent", CLASSES)
 def test_what_was_never_sent_gave_up_nothing(site: Site, consent: str) -> None:
     """The host was there when it was looked at, and gone when its turn came; the playbook is put back before it is there again."""
     world = wished(site, Play())
     made(site, world)
-    before, edited, fleet = site.record("a").instance, CLASSES[consent](site, world), site.fleet
-
-    class Lost:
-        trips, close = fleet.trips, fleet.close
-
-        def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
-            if batch.lanes and host.name == "n1":
-                fleet.unreachable("n1")
-            return fleet.run(host, batch, on_record)
-
-    report = settle(site, edited, consent, transport=Lost())
+    before, edited = site.record("a").instance, CLASSES[consent](site, world)
+    report = settle(site, edited, consent, transport=Struck(site, lambda: site.fleet.unreachable("n1")))
     assert (report.exit_code, statuses(report)) == (4, {"a": "unreachable", "b": "changed"})
-    fleet.heal("n1")
+    site.fleet.heal("n1")
     settle(site, world)
     assert (site.record("a").instance, site.record("a").state, kept(site, "a")) == (before, "ACTIVE", {"disk", "disk.local"})
     assert starts(site, "n1") == 1  # nor its uptime
@@ -170,17 +174,12 @@ def test_what_a_host_refused_to_begin_gave_up_no_data(site: Site, consent: str) 
     """Its /run was full, say; the playbook is put back before it is mended."""
     world = wished(site, Play())
     made(site, world)
-    before, edited, fleet = site.record("a").instance, CLASSES[consent](site, world), site.fleet
+    before, edited = site.record("a").instance, CLASSES[consent](site, world)
 
-    class Full:
-        trips, close = fleet.trips, fleet.close
+    def refuse() -> None:
+        raise errors.HostError("cannot prepare the job", where="n1", why="No space left on device")
 
-        def run(self, host: Host, batch: Batch, on_record: Callable[[Record], None]) -> tuple[Record, ...]:
-            if batch.lanes and host.name == "n1":
-                raise errors.HostError("cannot prepare the job", where="n1", why="No space left on device")
-            return fleet.run(host, batch, on_record)
-
-    assert statuses(settle(site, edited, consent, transport=Full())) == {"a": "failed", "b": "changed"}
+    assert statuses(settle(site, edited, consent, transport=Struck(site, refuse))) == {"a": "failed", "b": "changed"}
     settle(site, world)
     assert (site.record("a").instance, site.record("a").state, kept(site, "a")) == (before, "ACTIVE", {"disk", "disk.local"})
     assert settle(site, edited).withheld.keys() == {"a"}
