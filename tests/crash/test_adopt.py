@@ -15,7 +15,6 @@ from orchestrator.services.app import App
 from orchestrator.services.report import Report
 from tests.crash import harness
 from tests.crash.harness import HOST, World
-from tests.crash.test_crash_points import memory  # noqa: F401  # a fixture
 from tests.fakes.host import FakeFleet
 from tests.samples.adopted import foreign
 
@@ -44,7 +43,7 @@ def end(world: World) -> object:
 
 
 @pytest.mark.parametrize("lost", [True, False], ids=["of a lost store", "of others alone"])
-def test_every_crash_point_converges(lost: bool, memory: Path) -> None:  # noqa: F811
+def test_every_crash_point_converges(lost: bool, memory: Path) -> None:
     before = AdoptWorld.new(memory / "before")
     assert isinstance(before, AdoptWorld)
     if lost:
@@ -78,7 +77,7 @@ def test_every_crash_point_converges(lost: bool, memory: Path) -> None:  # noqa:
     assert not wrong, f"{len(wrong)} of {len(points)} wrong\n" + "\n".join(wrong)
 
 
-def test_what_starts_with_its_host_does_so_wherever_a_hard_reboot_was_cut_off(memory: Path) -> None:  # noqa: F811
+def test_what_starts_with_its_host_does_so_wherever_a_hard_reboot_was_cut_off(memory: Path) -> None:
     before = AdoptWorld.new(memory / "before")
     assert isinstance(before, AdoptWorld)
     fleet = before.fleet()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash import harness
 from tests.crash.harness import HOST, World
-from tests.crash.test_crash_points import memory, open_jobs, record  # noqa: F401  # a fixture
+from tests.crash.test_crash_points import open_jobs, record
 
 OTHER = "n2"
 
@@ -33,7 +33,7 @@ def check(world: World) -> str:
 
 
 def test_every_crash_point_between_a_failure_and_the_next_host_converges(
-    memory: Path,  # noqa: F811
+    memory: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = World.new(memory / "before", OTHER)

@@ -17,7 +17,6 @@ from orchestrator.services.app import App
 from orchestrator.services.report import Report
 from tests.crash import harness
 from tests.crash.harness import HOST, World
-from tests.crash.test_crash_points import memory  # noqa: F401  # a fixture
 from tests.fakes.host import FakeFleet
 
 PREPARED = {"reboot": (), "rebuild": (), "plug": (), "unplug": ("plug",)}
@@ -58,7 +57,7 @@ def end(world: World) -> object:
 
 
 @pytest.mark.parametrize("verb", PREPARED)
-def test_every_crash_point_converges(verb: str, memory: Path) -> None:  # noqa: F811
+def test_every_crash_point_converges(verb: str, memory: Path) -> None:
     before = ChangedWorld.new(memory / "before")
     for earlier in ("apply", *PREPARED[verb]):
         assert before.run(earlier)[0] == 0

@@ -18,7 +18,6 @@ from orchestrator.services.app import App
 from orchestrator.services.report import Report
 from tests.crash import harness
 from tests.crash.harness import HOST, World
-from tests.crash.test_crash_points import memory  # noqa: F401  # a fixture
 from tests.fakes.host import FakeFleet
 
 NAMES = ("one", "two")
@@ -64,7 +63,7 @@ def look(world: World) -> Seen:
         store.close()
 
 
-def test_what_was_not_begun_is_left_and_what_was_is_finished(memory: Path) -> None:  # noqa: F811
+def test_what_was_not_begun_is_left_and_what_was_is_finished(memory: Path) -> None:
     before = RollingWorld.new(memory / "before")
     assert before.run("apply")[0] == 0
     made = look(before)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,14 +62,6 @@ def check_effects(world: World, point: Point, reference: World) -> None:
     assert host.starts == calm.starts, f"{point}: {host.starts}"
     if point.job != "abandon":
         assert Counter(entry.argv for entry in host.journal) == Counter(entry.argv for entry in calm.journal), point
-
-
-@pytest.fixture
-def memory() -> Iterator[Path]:
-    """A folder in memory: hundreds of worlds, each with durable writes."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        World.new(Path(folder) / "warm").warm()
-        yield Path(folder)
 
 
 @pytest.mark.parametrize("verb", PREPARED)

@@ -15,7 +15,6 @@ from orchestrator.services.app import App
 from orchestrator.services.report import Report
 from tests.crash import harness
 from tests.crash.harness import HOST, World
-from tests.crash.test_crash_points import memory  # noqa: F401  # a fixture
 from tests.fakes.host import FakeFleet
 
 RECOVER = "hard-reboot --host"
@@ -60,7 +59,7 @@ def end(world: World) -> object:
 
 
 @pytest.fixture
-def booted(memory: Path) -> tuple[HostWorld, HostWorld]:  # noqa: F811
+def booted(memory: Path) -> tuple[HostWorld, HostWorld]:
     """A host that booted while its instances ran, and what a command that nothing cuts makes of it."""
     before = HostWorld.new(memory / "before")
     assert isinstance(before, HostWorld)

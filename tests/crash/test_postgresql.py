@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tests.crash import harness
 from tests.crash.harness import World
-from tests.crash.test_crash_points import check_effects, end, memory, open_jobs, record  # noqa: F401  # a fixture
+from tests.crash.test_crash_points import check_effects, end, open_jobs, record
 from tests.store import server
 
 
@@ -23,7 +23,7 @@ def copied(world: World, name: str) -> World:
 
 
 def test_every_crash_point_of_one_operator_is_resumed_by_another(
-    memory: Path,  # noqa: F811
+    memory: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = replace(World.new(memory / "before"), state=server.server().database())

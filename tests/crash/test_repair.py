@@ -13,7 +13,7 @@ from orchestrator.services.app import App
 from orchestrator.services.report import Report
 from tests.crash import harness
 from tests.crash.harness import HOST, World
-from tests.crash.test_crash_points import end, memory, open_jobs, record  # noqa: F401  # a fixture among them
+from tests.crash.test_crash_points import end, open_jobs, record
 from tests.fakes.host import FakeFleet
 from tests.samples.damages import DAMAGES
 
@@ -42,7 +42,7 @@ class Broken(World, frozen=True):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_crash_point_converges(kind: str, memory: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+def test_every_crash_point_converges(kind: str, memory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = Broken.new(memory / "before")
     assert before.run("apply", *(f"damage {name}" for name in KINDS[kind]))[0] == 0
     record(before)  # from here on the store is there, so that every world has the same lineage

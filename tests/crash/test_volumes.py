@@ -16,7 +16,6 @@ from orchestrator.services.app import App
 from orchestrator.services.report import Report
 from tests.crash import harness
 from tests.crash.harness import HOST, World
-from tests.crash.test_crash_points import memory  # noqa: F401  # a fixture
 from tests.fakes.host import FakeFleet
 
 PREPARED = {"apply": (), "attach": ("apply",), "detach": ("apply", "attach")}
@@ -49,7 +48,7 @@ def end(world: World) -> object:
 
 
 @pytest.mark.parametrize("verb", PREPARED)
-def test_every_crash_point_converges(verb: str, memory: Path) -> None:  # noqa: F811
+def test_every_crash_point_converges(verb: str, memory: Path) -> None:
     before = VolumeWorld.new(memory / "before")
     assert isinstance(before, VolumeWorld)
     for earlier in PREPARED[verb]:
